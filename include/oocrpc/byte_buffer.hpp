@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace oocrpc {
+
+/// Bytes that somebody else owns.
+using bytes = std::span<const std::uint8_t>;
+
+/// A growing run of bytes that is never zero-filled: what frames are built in and read into.
+///
+/// Sizes are bytes. Growth doubles the capacity. A moved-from buffer is empty.
+class byte_buffer {
+  public:
+    byte_buffer() = default;
+    byte_buffer(byte_buffer&& other) noexcept
+        : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)),
+          capacity_(std::exchange(other.capacity_, 0)) {}
+    byte_buffer& operator=(byte_buffer&& other) noexcept {
+        data_ = std::move(other.data_);
+        size_ = std::exchange(other.size_, 0);
+        capacity_ = std::exchange(other.capacity_, 0);
+        return *this;
+    }
+
+    std::uint8_t* data() noexcept { return data_.get(); }
+    const std::uint8_t* data() const noexcept { return data_.get(); }
+    std::size_t size() const noexcept { return size_; }
+    std::size_t capacity() const noexcept { return capacity_; }
+    bool empty() const noexcept { return size_ == 0; }
+    operator bytes() const noexcept { return {data_.get(), size_}; }
+
+    void clear() noexcept { size_ = 0; }
+    /// Cuts the end off; `n` must not exceed size().
+    void truncate(std::size_t n) noexcept { size_ = n; }
+    /// Drops the first `n` bytes by moving the rest to the front.
+    void consume(std::size_t n) noexcept {
+        if (n < size_) std::memmove(data_.get(), data_.get() + n, size_ - n);
+        size_ -= n;
+    }
+
+    /// Makes room for `n` more bytes and returns where they go; commit() or grow() keeps them.
+    std::uint8_t* prepare(std::size_t n) {
+        if (capacity_ - size_ < n) reallocate(size_ + n);
+        return data_.get() + size_;
+    }
+    void commit(std::size_t n) noexcept { size_ += n; }
+    /// Appends `n` bytes of no particular content and returns where they are.
+    std::uint8_t* grow(std::size_t n) {
+        auto* at = prepare(n);
+        size_ += n;
+        return at;
+    }
+
+    void push_back(std::uint8_t byte) { *grow(1) = byte; }
+    void append(const void* from, std::size_t n) {
+        if (n) std::memcpy(grow(n), from, n);
+    }
+    void append(bytes from) { append(from.data(), from.size()); }
+    void append(std::string_view text) { append(text.data(), text.size()); }
+
+    /// Gives memory back: afterwards the capacity is `n` or the size, whichever is larger.
+    void shrink(std::size_t n);
+
+  private:
+    void reallocate(std::size_t wanted) {
+        std::size_t next = capacity_ ? capacity_ * 2 : 64;
+        if (next < wanted) next = wanted;
+        replace(next);
+    }
+    void replace(std::size_t capacity) {
+        std::unique_ptr<std::uint8_t[]> next(new std::uint8_t[capacity]);
+        if (size_) std::memcpy(next.get(), data_.get(), size_);
+        data_ = std::move(next);
+        capacity_ = capacity;
+    }
+
+    std::unique_ptr<std::uint8_t[]> data_;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+inline void byte_buffer::shrink(std::size_t n) {
+    if (n < size_) n = size_;
+    if (n < capacity_) replace(n);
+}
+
+} // namespace oocrpc
