@@ -1,0 +1,35 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace oocrpc::detail {
+
+// A number and the same bytes in the other order; compilers make one instruction of the loop.
+template <class T> constexpr T reversed(T v) noexcept {
+    using bits = std::make_unsigned_t<T>;
+    bits in = static_cast<bits>(v), out = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i) {
+        out = static_cast<bits>((static_cast<std::uint64_t>(out) << 8) | (in & 0xff));
+        in = static_cast<bits>(static_cast<std::uint64_t>(in) >> 8);
+    }
+    return static_cast<T>(out);
+}
+
+/// Reads a little-endian integer; `at` needs no alignment.
+template <class T> T load_le(const void* at) noexcept {
+    T v;
+    std::memcpy(&v, at, sizeof v);
+    if constexpr (std::endian::native == std::endian::big) v = reversed(v);
+    return v;
+}
+
+/// Writes a little-endian integer; `at` needs no alignment.
+template <class T> void store_le(void* at, T v) noexcept {
+    if constexpr (std::endian::native == std::endian::big) v = reversed(v);
+    std::memcpy(at, &v, sizeof v);
+}
+
+} // namespace oocrpc::detail

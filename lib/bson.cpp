@@ -1,0 +1,162 @@
+#include <oocrpc/bson.hpp>
+#include <oocrpc/error.hpp>
+
+#include <charconv>
+#include <limits>
+
+namespace oocrpc::bson {
+namespace {
+
+using detail::load_le;
+
+std::size_t value_size(type t, const std::uint8_t* at) noexcept {
+    auto length = [at] { return static_cast<std::size_t>(load_le<std::uint32_t>(at)); };
+    auto text_end = [](const std::uint8_t* p) {
+        return p + std::strlen(reinterpret_cast<const char*>(p)) + 1;
+    };
+    switch (t) {
+    case type::boolean:
+        return 1;
+    case type::int32:
+        return 4;
+    case type::float64:
+    case type::datetime:
+    case type::timestamp:
+    case type::int64:
+        return 8;
+    case type::object_id:
+        return 12;
+    case type::decimal128:
+        return 16;
+    case type::string:
+    case type::code:
+    case type::symbol:
+        return 4 + length();
+    case type::document:
+    case type::array:
+    case type::code_with_scope:
+        return length();
+    case type::binary:
+        return 5 + length();
+    case type::db_pointer:
+        return 4 + length() + 12;
+    case type::regex:
+        return static_cast<std::size_t>(text_end(text_end(at)) - at);
+    case type::undefined:
+    case type::null:
+    case type::max_key:
+    case type::min_key:
+        break;
+    }
+    return 0;
+}
+
+void append_name(byte_buffer& out, std::string_view name) {
+    // A name that breaks the document would cost the whole connection at the other end.
+    if (name.find('\0') != name.npos)
+        throw rpc_error(errc::invalid_argument, "a key holds a NUL character");
+    if (!is_utf8(name)) throw rpc_error(errc::invalid_argument, "a key is not UTF-8");
+    out.append(name);
+    out.push_back(0);
+}
+
+} // namespace
+
+std::string_view to_string(type t) noexcept {
+    switch (t) {
+    case type::float64:
+        return "double";
+    case type::string:
+        return "string";
+    case type::document:
+        return "document";
+    case type::array:
+        return "array";
+    case type::binary:
+        return "binary";
+    case type::undefined:
+        return "undefined";
+    case type::object_id:
+        return "object_id";
+    case type::boolean:
+        return "bool";
+    case type::datetime:
+        return "datetime";
+    case type::null:
+        return "null";
+    case type::regex:
+        return "regex";
+    case type::db_pointer:
+        return "db_pointer";
+    case type::code:
+        return "code";
+    case type::symbol:
+        return "symbol";
+    case type::code_with_scope:
+        return "code_with_scope";
+    case type::int32:
+        return "int32";
+    case type::timestamp:
+        return "timestamp";
+    case type::int64:
+        return "int64";
+    case type::decimal128:
+        return "decimal128";
+    case type::max_key:
+        return "max_key";
+    case type::min_key:
+        return "min_key";
+    }
+    return "unknown";
+}
+
+void elements::iterator::read() noexcept {
+    auto t = static_cast<type>(*at_);
+    if (*at_ == 0) return;
+    std::string_view name(reinterpret_cast<const char*>(at_ + 1));
+    auto* value = at_ + 1 + name.size() + 1;
+    current_ = {name, {t, {value, value_size(t, value)}}};
+}
+
+std::optional<value_view> find(bytes document, std::string_view name) noexcept {
+    for (auto& e : elements(document))
+        if (e.name == name) return e.value;
+    return {};
+}
+
+void append_element(byte_buffer& out, std::string_view name, value_view value) {
+    out.push_back(static_cast<std::uint8_t>(value.t));
+    append_name(out, name);
+    out.append(value.data);
+}
+
+document_writer::document_writer(byte_buffer& out, std::string_view name, type t)
+    : out_(out),
+      start_(0) {
+    out.data()[open(name)] = static_cast<std::uint8_t>(t);
+    start_ = out.size();
+    out.grow(4);
+}
+
+std::size_t document_writer::open(std::string_view name) {
+    auto at = out_.size();
+    out_.push_back(0);
+    append_name(out_, name);
+    return at;
+}
+
+std::size_t document_writer::finish() {
+    out_.push_back(0);
+    auto length = out_.size() - start_;
+    if (length > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
+        throw rpc_error(errc::message_too_large, "a document exceeds 2 GiB");
+    detail::store_le(out_.data() + start_, static_cast<std::uint32_t>(length));
+    return length;
+}
+
+std::string_view array_writer::index::next() noexcept {
+    auto end = std::to_chars(text_, text_ + sizeof text_, count_++).ptr;
+    return {text_, static_cast<std::size_t>(end - text_)};
+}
+
+} // namespace oocrpc::bson
