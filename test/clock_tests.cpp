@@ -1,30 +1,12 @@
 #include "support/run.hpp"
+#include "support/spawned.hpp"
 
 #include <oocrpc/clock.hpp>
 
 using namespace oocrpc;
 using namespace std::chrono_literals;
 using test::run;
-
-namespace {
-
-/// Starts `f` beside the test's own coroutine, with a signal to cancel it and a place for its end.
-struct spawned {
-    asio::cancellation_signal signal;
-    bool done = false;
-    std::exception_ptr error;
-
-    void start(const any_io_executor& ex, awaitable<void> what) {
-        asio::co_spawn(ex, std::move(what),
-                       asio::bind_cancellation_slot(signal.slot(), [this](std::exception_ptr e) {
-                           done = true;
-                           error = e;
-                       }));
-    }
-    void cancel() { signal.emit(asio::cancellation_type::terminal); }
-};
-
-} // namespace
+using test::spawned;
 
 TEST_SUITE("clock") {
 
