@@ -62,8 +62,9 @@ class validator {
           max_depth_(max_depth < most_depth ? max_depth : most_depth) {}
 
     std::optional<fault> run() noexcept {
-        if (!open(end_)) return fault_;
-        if (stack_[0] != end_) return fault{0, "document length is not the number of bytes given"};
+        auto given = end_;
+        if (!open(given)) return fault_;
+        if (end_ != given) return fault{0, "document length is not the number of bytes given"};
         while (depth_ != 0)
             if (!step()) return fault_;
         return {};
