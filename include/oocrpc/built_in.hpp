@@ -1,0 +1,30 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <oocrpc/description.hpp>
+#include <oocrpc/method.hpp>
+
+namespace oocrpc {
+
+/// What a server says of itself.
+struct hello_reply {
+    std::string version;                         ///< of the library
+    std::map<std::string, std::int64_t> limits;  ///< by the names of oocrpc::limits
+    std::vector<std::string> features;           ///< keys and infos beyond the base protocol
+};
+
+/// The methods that every service serves.
+namespace built_in {
+
+inline constexpr method<void()> ping{"oocrpc.ping"};
+inline constexpr method<hello_reply()> hello{"oocrpc.hello"};
+inline constexpr method<std::vector<std::string>()> list{"oocrpc.list"};
+inline constexpr method<std::vector<method_description>(std::optional<std::string>)> describe{
+    "oocrpc.describe", {"method"}};
+
+} // namespace built_in
+} // namespace oocrpc

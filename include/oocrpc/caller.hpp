@@ -1,0 +1,144 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <oocrpc/bson_json.hpp>
+#include <oocrpc/bson_value.hpp>
+#include <oocrpc/connection.hpp>
+#include <oocrpc/method.hpp>
+#include <oocrpc/streaming.hpp>
+#include <oocrpc/value.hpp>
+
+namespace oocrpc {
+
+/// Where calls are placed: a pool of connections, or one connection.
+class call_target {
+  public:
+    virtual ~call_target() = default;
+    /// A connection that can take a call now, or null; from any thread.
+    virtual std::shared_ptr<connection> ready() = 0;
+    /// Waits for one; throws `unavailable`, `deadline_exceeded`, `cancelled`.
+    virtual awaitable<std::shared_ptr<connection>> acquire(call_options options) = 0;
+    virtual any_io_executor get_executor() const = 0;
+};
+
+/// The calls of a client and of a peer, typed, dynamic and raw.
+///
+/// All throw rpc_error: what the callee answered, or `cancelled`, `deadline_exceeded`,
+/// `unavailable`, `overloaded`. Cancelling the awaiting coroutine cancels the call over there.
+/// A call without a deadline inherits that of the call whose handler makes it, else it gets the
+/// default (10 s).
+class caller {
+  public:
+    /// `int n = co_await db.call(add, 2, 3);`
+    template <class R, class... A>
+        requires(!detail::is_stream<R>)
+    awaitable<R> call(const method<R(A...)>& m, std::type_identity_t<A>... arguments) const {
+        return call_typed<R, A...>(target_, m.name(), {}, std::move(arguments)...);
+    }
+    template <class R, class... A>
+        requires(!detail::is_stream<R>)
+    awaitable<R> call(method_with<R(A...)> m, std::type_identity_t<A>... arguments) const {
+        return call_typed<R, A...>(target_, m.which.name(), std::move(m.options),
+                                   std::move(arguments)...);
+    }
+    /// By name: an array is positional arguments, an object named ones, null none.
+    awaitable<json> call(std::string name, json arguments = nullptr,
+                         call_options options = {}) const {
+        return call_dynamic(target_, std::move(name), std::move(arguments), std::move(options));
+    }
+
+    /// `auto items = co_await db.open(count, 10); while (auto i = co_await items.next()) ...`
+    template <class T, class... A>
+    awaitable<stream<T>> open(const method<stream<T>(A...)>& m,
+                              std::type_identity_t<A>... arguments) const {
+        return open_typed<T, A...>(target_, m.name(), {}, std::move(arguments)...);
+    }
+    template <class T, class... A>
+    awaitable<stream<T>> open(method_with<stream<T>(A...)> m,
+                              std::type_identity_t<A>... arguments) const {
+        return open_typed<T, A...>(target_, m.which.name(), std::move(m.options),
+                                   std::move(arguments)...);
+    }
+
+    /// Sends a call that is never answered; returns once it is on its way.
+    template <class R, class... A>
+    awaitable<void> notify(const method<R(A...)>& m, std::type_identity_t<A>... arguments) const {
+        return notify_typed<A...>(target_, m.name(), std::move(arguments)...);
+    }
+
+    /// Makes `call` as it is and returns the `reply` or the `error`; throws only `cancelled`.
+    awaitable<message> exchange(message call, call_options options = {}) const {
+        return exchange_on(target_, std::move(call), std::move(options));
+    }
+    /// Makes `call` as one that takes a stream. The stream is used on the target's executor.
+    awaitable<std::shared_ptr<message_stream>>
+    open(message call, call_options options = {}, std::int32_t window = default_window) const {
+        return open_on(target_, std::move(call), std::move(options), window);
+    }
+
+    /// The items of a stream that may be under way without being asked for.
+    static constexpr std::int32_t default_window = 32;
+
+  protected:
+    using target_ptr = std::shared_ptr<call_target>;
+
+    explicit caller(target_ptr target) : target_(std::move(target)) {}
+
+    static awaitable<message> exchange_on(target_ptr target, message call, call_options options);
+
+    target_ptr target_;
+
+  private:
+
+    static awaitable<json> call_dynamic(target_ptr target, std::string name, json arguments,
+                                        call_options options);
+    static awaitable<std::shared_ptr<message_stream>>
+    open_on(target_ptr target, message call, call_options options, std::int32_t window);
+
+    template <class... A> static void put_arguments(byte_buffer& out, const A&... arguments) {
+        bson::array_writer array(out);
+        (array.add(arguments), ...);
+        array.finish();
+    }
+
+    template <class R, class... A>
+    static awaitable<R> call_typed(target_ptr target, std::string_view name, call_options options,
+                                   A... arguments) {
+        byte_buffer body;
+        put_arguments(body, arguments...);
+        auto c = target->ready();
+        if (!c) c = co_await target->acquire(options);
+        auto call = message::call(name, {bson::type::array, body});
+        message answer = co_await c->async_exchange(std::move(call), std::move(options),
+                                                    use_awaitable);
+        if (answer.fault) throw answer.to_exception();
+        if constexpr (!std::is_void_v<R>)
+            co_return detail::read_value<R>(answer.body, name);
+    }
+
+    template <class T, class... A>
+    static awaitable<stream<T>> open_typed(target_ptr target, std::string_view name,
+                                           call_options options, A... arguments) {
+        byte_buffer body;
+        put_arguments(body, arguments...);
+        auto call = message::call(name, {bson::type::array, body});
+        auto source = co_await open_on(std::move(target), std::move(call), std::move(options),
+                                       default_window);
+        co_return stream<T>(std::move(source));
+    }
+
+    template <class... A>
+    static awaitable<void> notify_typed(target_ptr target, std::string_view name, A... arguments) {
+        byte_buffer body;
+        put_arguments(body, arguments...);
+        auto call = message::call(name, {bson::type::array, body});
+        call.oneway = true;
+        auto sent = co_await exchange_on(std::move(target), std::move(call), {});
+        if (sent.fault) throw sent.to_exception();
+    }
+};
+
+} // namespace oocrpc

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <oocrpc/caller.hpp>
+#include <oocrpc/limits.hpp>
+#include <oocrpc/url.hpp>
+
+namespace oocrpc {
+
+/// How long to wait before connecting again: `first`, then twice as long each time up to `most`,
+/// each time shortened by a random part of up to half, so that clients do not return all at once.
+struct backoff_options {
+    std::chrono::milliseconds first{50};
+    std::chrono::milliseconds most{5'000};
+};
+
+struct client_options {
+    std::size_t connections = 1; ///< at most; opened as calls need them
+    std::chrono::milliseconds default_timeout{10'000}; ///< of calls without another deadline
+    std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt
+    backoff_options backoff;
+    limits limit;
+    /// Serves the calls that the server makes on our connections.
+    handler serve;
+};
+
+namespace detail {
+class client_core;
+}
+
+/// A server, to call: a pool of connections that are opened, and opened again, as calls need them.
+///
+/// Lives on `executor`, which must be serial; calls may be made from any thread, streams on that
+/// executor. While the server cannot be reached a call fails at once with `unavailable`, unless its
+/// deadline allows waiting for the next attempt to connect; it then shares the fate of that attempt.
+/// Moves, does not copy. Destroying it ends its calls with `unavailable`.
+class client : public caller {
+  public:
+    /// Throws rpc_error(invalid_argument) for a URL that cannot be read. Connects with the first
+    /// call.
+    client(any_io_executor executor, std::string_view to, client_options options = {});
+    client(client&&) noexcept = default;
+    client& operator=(client&& other) noexcept;
+    ~client();
+
+    /// Makes a call with any completion token: `void(std::error_code, message)`.
+    ///
+    /// As connection::async_call; where no connection is ready, waits for one as call() does.
+    template <class Token> auto async_call(message call, call_options options, Token&& token) {
+        return asio::async_initiate<Token, void(std::error_code, message)>(
+            start_call{}, token, target_, std::move(call), std::move(options));
+    }
+
+    /// Ends all connections and calls; later calls are `unavailable`.
+    void close();
+    const url& address() const noexcept;
+    any_io_executor get_executor() const;
+    /// Connections that are open and take calls.
+    std::size_t connected() const noexcept;
+
+  private:
+    friend awaitable<client> connect(std::string to, client_options options);
+    struct start_call;
+    detail::client_core& core() const noexcept;
+};
+
+/// A client on the awaiting coroutine's executor whose first connection is there. Throws
+/// `unavailable` where the server cannot be reached, `invalid_argument` for a bad URL.
+awaitable<client> connect(std::string to, client_options options = {});
+
+struct client::start_call {
+    template <class Handler>
+    void operator()(Handler handler, std::shared_ptr<call_target> target, message call,
+                    call_options options) const {
+        if (auto c = target->ready())
+            return detail::initiate_call{}(std::move(handler), std::move(c), std::move(call),
+                                           std::move(options));
+        call.own();
+        // Runs where the handler does, so that its cancellation slot may be emitted there.
+        const auto executor = any_io_executor(
+            asio::get_associated_executor(handler, target->get_executor()));
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        auto finish = [handler = std::move(handler)](std::exception_ptr e, message m) mutable {
+            if (e) m = message::error(0, errc::cancelled, "the caller gave up");
+            detail::complete(handler, std::move(m));
+        };
+        asio::co_spawn(executor,
+                       caller::exchange_on(std::move(target), std::move(call), std::move(options)),
+                       asio::bind_cancellation_slot(
+                           slot, asio::bind_executor(executor, std::move(finish))));
+    }
+};
+
+} // namespace oocrpc

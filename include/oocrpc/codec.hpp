@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <oocrpc/message.hpp>
+
+namespace oocrpc {
+
+/// What decode() found at the front of the bytes that have arrived.
+struct decoded {
+    enum class state { incomplete, message, malformed };
+    state what = state::incomplete;
+    std::size_t size = 0; ///< message: its bytes; incomplete: how many it takes, 0 not known yet
+    std::string reason;   ///< malformed: what is wrong and where
+};
+
+/// What became of a message that was to be sent.
+enum class encoded {
+    done,        ///< its bytes are at the end of the buffer
+    unsupported, ///< the protocol has no such message; the buffer is as it was
+    too_large,   ///< it exceeds the limit of a message; the buffer is as it was
+};
+
+/// A wire protocol: bytes to messages and back, one object per connection.
+///
+/// It has no socket, no coroutine and no clock. It is fed bytes and appends bytes. The messages
+/// that it makes are views into what it was fed. What it must remember between a call and its
+/// reply it keeps by id. A new protocol is one class of this kind (lib/README.md says how).
+class codec {
+  public:
+    virtual ~codec() = default;
+
+    /// The protocol's name as in a URL's scheme.
+    virtual std::string_view protocol() const noexcept = 0;
+    /// Reads the first message of `in` into `out`, which is freshly made.
+    virtual decoded decode(bytes in, message& out) = 0;
+    /// Appends `m` to `out`, or says why not and leaves `out` as it was.
+    virtual encoded encode(const message& m, byte_buffer& out) = 0;
+};
+
+} // namespace oocrpc

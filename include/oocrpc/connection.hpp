@@ -1,0 +1,193 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <oocrpc/asio.hpp>
+#include <oocrpc/call_options.hpp>
+#include <oocrpc/clock.hpp>
+#include <oocrpc/codec.hpp>
+#include <oocrpc/context.hpp>
+#include <oocrpc/detail/call_executor.hpp>
+#include <oocrpc/detail/reply_to.hpp>
+#include <oocrpc/dispatcher.hpp>
+#include <oocrpc/handler.hpp>
+#include <oocrpc/limits.hpp>
+#include <oocrpc/message_stream.hpp>
+#include <oocrpc/stream.hpp>
+
+namespace oocrpc {
+
+/// Whether the text of an exception that is no rpc_error reaches the caller.
+enum class exception_text { hidden, exposed };
+
+struct connection_options {
+    limits limit;
+    /// The longest that a call of the peer may run; none by default.
+    std::optional<std::chrono::milliseconds> max_call_time;
+    /// The deadline of calls that we make and that have no other.
+    std::chrono::milliseconds default_timeout{10'000};
+    exception_text exceptions = exception_text::hidden;
+    /// The connection is over, for that reason.
+    std::function<void(connection&, const rpc_error&)> on_closed;
+    /// The peer asks for new calls to be placed elsewhere, for that reason.
+    std::function<void(std::string_view)> on_goaway;
+};
+
+namespace detail {
+class runner_pool;
+}
+
+/// The one call path: calls in both directions over a stream, in the words of a codec.
+///
+/// Every whole frame of a read is decoded and every answer that is ready goes out in one write. A
+/// handler that answers at once runs inside the read loop; others run as coroutines. Everything
+/// happens on the stream's executor, which must be serial (a context that one thread runs, or a
+/// strand); calls may be started from any thread. It lives as long as the stream is open, and its
+/// peer, its waiters and its handlers are told once when it ends.
+class connection final : public stream_user, public std::enable_shared_from_this<connection> {
+  public:
+    /// Begins to read. Without a handler the calls of the peer are answered `no_such_method`.
+    static std::shared_ptr<connection> start(std::unique_ptr<byte_stream> stream,
+                                             std::unique_ptr<oocrpc::codec> codec,
+                                             std::shared_ptr<const handler> serve,
+                                             connection_options options = {});
+    ~connection() override;
+
+    /// Makes a call: `void(std::error_code, message)`; the message is the `reply` or the `error`.
+    ///
+    /// The code is the error's: the peer's, `cancelled`, `deadline_exceeded`, `unavailable`,
+    /// `overloaded`, `message_too_large`. The token's executor, allocator and cancellation slot
+    /// are honoured; cancelling tells the peer to stop and completes at once.
+    template <class Token> auto async_call(message call, call_options options, Token&& token) {
+        return asio::async_initiate<Token, void(std::error_code, message)>(
+            detail::initiate_call{}, token, shared_from_this(), std::move(call),
+            std::move(options));
+    }
+    /// The same without the code, so that a coroutine is handed an error instead of thrown one.
+    template <class Token> auto async_exchange(message call, call_options options, Token&& token) {
+        return asio::async_initiate<Token, void(message)>(detail::initiate_call{}, token,
+                                                          shared_from_this(), std::move(call),
+                                                          std::move(options));
+    }
+    /// Makes a call that takes a stream, `window` items of it at a time (at least 1). `inherited`
+    /// is the deadline of the call that makes it. On the connection's executor.
+    std::shared_ptr<message_stream> open(message call, const call_options& options,
+                                         const call_deadline& inherited, std::int32_t window);
+
+    /// Answers what is running, refuses new calls, asks the peer to go elsewhere, then closes.
+    void drain();
+    /// Ends the connection now: waiters are told `reason`, running handlers are cancelled.
+    void close(rpc_error reason);
+
+    /// True where new calls can be placed: neither closed nor asked to go elsewhere.
+    bool usable() const noexcept { return state_ == state::open && !going_away_; }
+    bool closed() const noexcept { return state_ == state::closed; }
+    /// Calls of ours that wait for an answer.
+    std::size_t waiting() const noexcept { return dispatcher_.waiting(); }
+    /// Calls of the peer that run.
+    std::size_t running() const noexcept { return dispatcher_.running(); }
+    const peer_info& info() const noexcept { return info_; }
+    const any_io_executor& get_executor() const noexcept { return executor_; }
+
+  private:
+    friend class context;
+    friend class message_stream;
+    friend class detail::runner_pool;
+    friend struct detail::initiate_call;
+    enum class state { open, draining, flushing, closed };
+
+    connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocrpc::codec> codec,
+               std::shared_ptr<const handler> serve, connection_options options);
+
+    // Reading (connection.cpp).
+    void on_read(std::error_code ec, std::size_t size) override;
+    void read();
+    void adapt(std::size_t size);
+    void process();
+    void decode_all();
+    void on_message(message& m);
+    void on_peer_gone(std::error_code ec);
+    void violation(std::string reason);
+
+    // Writing.
+    void on_written(std::error_code ec) override;
+    void flush();
+    encoded put(const message& m);
+    void put_reply(const message& m);
+    bool congested() const noexcept { return out_.size() > options_.limit.max_queued; }
+
+    // Calls that we make (connection_calls.cpp).
+    std::int64_t start_call(message& call, const call_options& options,
+                            const call_deadline* inherited, dispatcher::waiter waiter);
+    std::optional<message> refusal(const call_deadline& when, time_point now) const;
+    void refuse(dispatcher::waiter waiter, message why);
+    void send_call(message& call);
+    void put_call(const message& call);
+    void put_held();
+    void on_reply(message& m);
+    void abandon(std::int64_t id, message outcome);
+    void fail_waiters(const rpc_error& reason);
+    void send_credit(std::int64_t id, std::int32_t n);
+
+    // Calls of the peer (connection_serve.cpp).
+    void on_call(message& call);
+    std::optional<message> refuse_call(context& c);
+    maybe_awaitable<message> invoke(context& c, message call);
+    void run(std::unique_ptr<context> c, awaitable<message> work);
+    void finish(context& c, message reply);
+    void answer(context& c, message reply);
+    message to_error(const std::exception_ptr& e) const;
+    void cancel_running(context& c);
+    void cancel_all_running();
+    void on_credit(const message& m);
+    awaitable<void> send_item(context& c, bson::value_view item);
+    std::unique_ptr<context> take_context();
+    void release(std::unique_ptr<context> c);
+
+    // Time and end.
+    void arm(time_point at);
+    void on_timer();
+    void linger();
+    void close_if_idle();
+    void end(const rpc_error& reason);
+
+    any_io_executor executor_;
+    std::unique_ptr<byte_stream> stream_;
+    std::unique_ptr<oocrpc::codec> codec_;
+    std::shared_ptr<const handler> serve_;
+    connection_options options_;
+    peer_info info_;
+    dispatcher dispatcher_;
+    oocrpc::clock& clock_;
+    timer timer_;
+    time_point armed_at_ = time_point::max();
+    time_point linger_until_ = time_point::max();
+    time_point batch_time_{}; // of the read that is being worked on
+
+    byte_buffer in_;
+    std::size_t read_size_ = 512; // what a read offers; adapts to what arrives
+    std::size_t small_reads_ = 0;
+    std::size_t needed_ = 0; // bytes that the next frame takes, where that is known
+    byte_buffer out_;     // collects while writing_ is under way
+    byte_buffer leaving_; // what is being written
+    std::deque<message> held_;       // calls that wait for room in out_
+    std::size_t replies_queued_ = 0; // bytes of answers in out_
+    std::optional<promise<void>> room_; // of handlers that wait for room
+    state state_ = state::open;
+    bool going_away_ = false;
+    bool writing_ = false;
+    bool in_batch_ = false; // answers collect until the whole read is decoded
+    bool read_paused_ = false;
+    bool peer_has_ids_ = false; // its calls carry ids, so that it knows goaway
+    std::string peer_error_; // what the peer said before it hung up
+
+    std::vector<std::unique_ptr<context>> spare_;
+    std::unique_ptr<detail::runner_pool> runners_;
+};
+
+} // namespace oocrpc
+
+#include <oocrpc/detail/initiate_call.hpp>

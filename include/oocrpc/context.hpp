@@ -1,0 +1,109 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <oocrpc/asio.hpp>
+#include <oocrpc/byte_buffer.hpp>
+#include <oocrpc/call_deadline.hpp>
+#include <oocrpc/limits.hpp>
+#include <oocrpc/message.hpp>
+#include <oocrpc/promise.hpp>
+
+namespace oocrpc {
+
+class connection;
+class peer;
+namespace detail {
+struct call_scope;
+class runner_pool;
+}
+
+/// Who is at the other end of a connection.
+struct peer_info {
+    std::string address;  ///< `127.0.0.1:4711`, `unix`, `memory`
+    std::string protocol; ///< the codec's name
+    std::string user;     ///< empty: not authenticated
+};
+
+/// One running call, as its handler sees it.
+///
+/// Made by the connection, lives until the call is answered, used on the connection's executor.
+/// A cancelled or expired call is told through the cancellation slot of the handler's coroutine:
+/// what it awaits throws `cancelled`.
+class context {
+  public:
+    explicit context(connection& c);
+    ~context();
+    context(const context&) = delete;
+    context& operator=(const context&) = delete;
+
+    /// The name that was called.
+    const std::string& method() const noexcept { return method_; }
+    /// What the caller sent beside the arguments.
+    const metadata& meta() const noexcept { return meta_; }
+    /// What is sent back beside the result.
+    metadata& reply_meta() noexcept { return reply_meta_; }
+    /// When the call has to be over. The calls that its handler makes inherit it.
+    const call_deadline& deadline() const noexcept { return deadline_; }
+    /// Ends the call after `span` at the latest, as a deadline of the server's.
+    void end_after(std::chrono::milliseconds span);
+    const peer_info& info() const noexcept;
+    /// What the connection allows.
+    const oocrpc::limits& limits() const noexcept;
+    /// The other end, to make calls to it on this connection.
+    oocrpc::peer peer() const;
+    /// The executor that the call runs on.
+    any_io_executor executor() const;
+
+    /// True once the caller gave up, went away, or the deadline passed.
+    bool cancelled() const noexcept { return cancelled_; }
+    /// Says that the answer is a stream, also if it turns out to have no item. send() implies it.
+    void open_stream();
+    /// True where the caller takes a stream of items.
+    bool streaming() const noexcept { return streaming_; }
+    /// Items that may be sent now without waiting for the caller; a stream's first window.
+    std::int32_t credit() const noexcept { return credit_; }
+    /// True where nobody waits for the answer.
+    bool oneway() const noexcept { return oneway_; }
+
+    /// Sends one item of a stream, waiting for credit and for room in the connection.
+    ///
+    /// Where the caller takes no stream, the items are collected and answered as one array.
+    /// The item's bytes must stay until this returns. Throws `cancelled`, or `message_too_large`
+    /// where the collected array exceeds the limit of a message.
+    awaitable<void> send(bson::value_view item);
+
+    /// A buffer for the bytes of the result, empty at the beginning of the call, so that a reply
+    /// can view them without allocating.
+    byte_buffer& scratch() noexcept { return scratch_; }
+
+  private:
+    friend class connection;
+    friend class detail::runner_pool;
+
+    struct collected; // the items of a stream, for a caller that takes none
+
+    void begin(message& call);
+
+    connection& connection_;
+    std::string method_;
+    metadata meta_;
+    metadata reply_meta_;
+    call_deadline deadline_;
+    byte_buffer scratch_;
+    std::int64_t wire_id_ = 0;
+    std::int64_t key_ = 0; // of the dispatcher, while it runs as a coroutine
+    std::int32_t credit_ = 0;
+    bool streaming_ = false;
+    bool oneway_ = false;
+    bool cancelled_ = false;
+    bool expired_ = false;
+    asio::cancellation_signal* signal_ = nullptr; // of the runner that awaits the handler
+    detail::call_scope* scope_ = nullptr;         // what that runner hands on
+    std::unique_ptr<collected> collected_;
+    std::optional<promise<void>> credit_wait_;
+};
+
+} // namespace oocrpc

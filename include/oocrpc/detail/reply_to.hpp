@@ -1,0 +1,81 @@
+#pragma once
+
+#include <asio/execution/outstanding_work.hpp>
+#include <asio/prefer.hpp>
+
+#include <oocrpc/asio.hpp>
+#include <oocrpc/call_options.hpp>
+#include <oocrpc/detail/call_executor.hpp>
+#include <oocrpc/message.hpp>
+
+namespace oocrpc {
+
+class connection;
+
+namespace detail {
+
+/// Starts a call for a completion handler, from whatever thread, and ties its cancellation to it.
+struct initiate_call {
+    template <class Handler>
+    void operator()(Handler handler, std::shared_ptr<connection> c, message call,
+                    call_options options) const; // initiate_call.hpp
+
+  private:
+    static auto canceller(const std::shared_ptr<connection>& c, std::int64_t id);
+    template <class Handler, class Slot>
+    static void elsewhere(Handler handler, std::shared_ptr<connection> c, message call,
+                          call_options options, call_deadline inherited, Slot slot);
+};
+
+/// Calls a completion handler of either signature.
+template <class Handler> void complete(Handler& handler, message m) {
+    if constexpr (std::is_invocable_v<Handler&, std::error_code, message>) {
+        const auto ec = m.to_error_code();
+        std::move(handler)(ec, std::move(m));
+    } else {
+        std::move(handler)(std::move(m));
+    }
+}
+
+/// Hands the answer to a completion handler on the handler's executor.
+///
+/// Where the calling thread runs that executor, at once: it is always called from the event loop,
+/// never from the function that started the call.
+template <class Handler> struct reply_to {
+    Handler handler;
+
+    void operator()(message m) {
+        const auto executor = asio::get_associated_executor(handler);
+        if (running_here(executor)) return complete(handler, std::move(m));
+        m.own();
+        asio::dispatch(executor, [handler = std::move(handler), m = std::move(m)]() mutable {
+            complete(handler, std::move(m));
+        });
+    }
+};
+
+/// The same for a handler without an executor of its own, or with one that the connection's
+/// event loop does not serve: keeps the executor, and work for it, while the call is under way.
+template <class Handler> struct reply_elsewhere {
+    Handler handler;
+    any_io_executor executor;
+
+    reply_elsewhere(Handler h, const any_io_executor& fallback)
+        : handler(std::move(h)),
+          executor(asio::prefer(any_io_executor(asio::get_associated_executor(handler, fallback)),
+                                asio::execution::outstanding_work.tracked)) {}
+
+    void operator()(message m) {
+        m.own();
+        const auto ex = executor;
+        asio::dispatch(ex, [self = std::move(*this), m = std::move(m)]() mutable {
+            complete(self.handler, std::move(m));
+        });
+    }
+};
+
+template <class Handler>
+concept has_executor = requires { typename Handler::executor_type; };
+
+} // namespace detail
+} // namespace oocrpc

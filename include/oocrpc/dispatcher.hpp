@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <oocrpc/call_deadline.hpp>
+#include <oocrpc/detail/unique_function.hpp>
+#include <oocrpc/message.hpp>
+
+namespace oocrpc {
+
+class context;
+
+/// Who receives the items of a stream and its end; called by the dispatcher, on its thread.
+class reply_receiver {
+  public:
+    virtual ~reply_receiver() = default;
+    /// An `item`, or the `reply` or `error` that ends the stream. It may call the dispatcher.
+    virtual void on_reply(message m) = 0;
+};
+
+/// The ids of one connection: which waiter a reply belongs to, which call a cancel belongs to.
+///
+/// It has no socket, no coroutine and no clock; it is fed messages and says what to do next. Both
+/// directions are here, as the ids of each are its own. It also keeps the order that peers without
+/// ids rely on: their calls are answered in order, their replies matched first-in first-out.
+class dispatcher {
+  public:
+    using waiter = detail::unique_function<message>;
+    using time_point = call_deadline::clock_type::time_point;
+
+    /// What is known of the peer: an echoed id proves that it is an extended one.
+    enum class peer_kind { unknown, base, extended };
+    enum class cancel_action {
+        none,  ///< no such call, or the peer knows no cancel
+        send,  ///< send a cancel now
+        later, ///< the peer is unknown yet; take_remembered_cancels() tells when it is
+    };
+
+    // Calls that we make.
+
+    /// Registers a call and returns its id, unique among those in flight. `w` is told once.
+    std::int64_t start_call(waiter w, call_deadline deadline);
+    /// The same for a call that is answered by a stream.
+    std::int64_t start_stream(std::shared_ptr<reply_receiver> r, call_deadline deadline);
+    /// An id for a call that nobody waits for.
+    std::int64_t start_oneway() noexcept;
+    /// The call's bytes follow all that were sent before: takes its place in the order.
+    void sent(std::int64_t id);
+    /// Whether somebody waits for that call.
+    bool waiting(std::int64_t id) const noexcept;
+    /// The deadline of a call that somebody waits for.
+    const call_deadline& deadline(std::int64_t id) const { return slots_[index(id)].deadline; }
+    /// Tells the waiter `outcome`, once, and forgets it. Its late reply will be dropped.
+    cancel_action abandon(std::int64_t id, message outcome);
+    /// Tells whoever waits for `m`. False: nobody does, and nothing was done.
+    bool on_reply(message& m);
+    /// Cancels that had to wait for the peer to show itself as extended; empty before that.
+    std::vector<std::int64_t> take_remembered_cancels();
+
+    peer_kind peer() const noexcept { return peer_; }
+    /// Calls with a waiter, plus places kept for replies that will be dropped.
+    std::size_t outgoing() const noexcept { return waiting_ + fifo_.size(); }
+    std::size_t waiting() const noexcept { return waiting_; }
+    /// The ids of the calls whose deadline has passed.
+    std::vector<std::int64_t> expired(time_point now) const;
+    std::vector<std::int64_t> all_waiting() const;
+    time_point next_deadline() const noexcept;
+
+    // Calls that the peer makes.
+
+    /// Registers a running call and returns the key that finishes it; 0 where `wire_id` is in use.
+    std::int64_t begin_call(std::int64_t wire_id, context* call);
+    /// Forgets the call; `reply` goes to `send`, at once or, for calls without id, in their order.
+    template <class Send> void finish_call(std::int64_t key, message reply, Send&& send);
+    /// The running call of that wire id, or null.
+    context* find_running(std::int64_t wire_id) const noexcept;
+    /// Whether that call still runs.
+    bool is_running(const context* call) const noexcept;
+    /// True where a call without id can be answered at once.
+    bool in_order() const noexcept { return order_.empty(); }
+    std::size_t running() const noexcept { return running_.size(); }
+    template <class F> void for_each_running(F f) const {
+        for (auto& [key, call] : running_) f(*call);
+    }
+
+  private:
+    struct slot {
+        waiter one;
+        std::shared_ptr<reply_receiver> many;
+        call_deadline deadline;
+        std::uint32_t generation = 1;
+        bool used = false;
+    };
+    struct place {
+        std::int64_t key;
+        bool ready;
+        message reply;
+    };
+
+    static std::size_t index(std::int64_t id) noexcept { return static_cast<std::uint32_t>(id); }
+    slot& take_slot(std::int64_t& id, call_deadline deadline);
+    void free_slot(slot& s, std::size_t i) noexcept;
+    void tell(std::int64_t id, message m);
+    bool store(std::int64_t key, message& reply);
+
+    // A deque, because a waiter that is being told may register another call.
+    std::deque<slot> slots_;
+    std::vector<std::uint32_t> free_;
+    std::size_t waiting_ = 0;
+    std::deque<std::int64_t> fifo_; // until the peer has shown itself as extended
+    std::vector<std::int64_t> remembered_cancels_;
+    peer_kind peer_ = peer_kind::unknown;
+    std::uint32_t next_oneway_ = 1;
+
+    std::unordered_map<std::int64_t, context*> running_;
+    std::deque<place> order_; // calls without id, oldest first
+    std::int64_t next_key_ = -1;
+};
+
+template <class Send>
+void dispatcher::finish_call(std::int64_t key, message reply, Send&& send) {
+    running_.erase(key);
+    if (key > 0) return send(std::move(reply));
+    if (!store(key, reply)) return;
+    while (!order_.empty() && order_.front().ready) {
+        message next = std::move(order_.front().reply);
+        order_.pop_front();
+        send(std::move(next));
+    }
+}
+
+} // namespace oocrpc

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include <oocrpc/handler.hpp>
+
+namespace oocrpc {
+
+/// A call that has ended, as `logged` tells it.
+struct call_record {
+    std::string method;
+    std::string peer;
+    std::chrono::nanoseconds took{0};
+    std::string error; ///< empty: it succeeded; else the error's identifier
+    std::string detail;
+};
+
+// Layers: a handler in, a handler out. They stack, `logged(limited(service, 100), log)`, and over a
+// plain function the stack stays a plain call. What an inner handler throws passes through them.
+
+/// Tells `log` of each call when it ends, on the connection's executor.
+handler logged(handler inner, std::function<void(const call_record&)> log);
+
+/// Refuses calls with `overloaded`, at once and unbegun, while `most` are running, over all
+/// connections and threads that share the handler. A cancelled call counts until it has stopped.
+handler limited(handler inner, std::size_t most);
+
+/// Gives each call at most `span`: the error says that the deadline was the server's.
+handler with_timeout(handler inner, std::chrono::milliseconds span);
+
+} // namespace oocrpc

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+
+namespace oocrpc {
+
+/// What one connection may use. Sizes are bytes.
+struct limits {
+    std::size_t max_message = 16u << 20; ///< one message; a longer one is `message_too_large`
+    std::size_t max_depth = 100;         ///< documents within documents
+    std::size_t max_in_flight = 1024;    ///< calls of the peer that run; one more is `overloaded`
+    std::size_t max_outgoing = 65536;    ///< calls to the peer; one more is `overloaded`
+    std::size_t max_queued = 4u << 20;   ///< bytes that wait to be sent before reading pauses
+};
+
+} // namespace oocrpc

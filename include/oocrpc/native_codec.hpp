@@ -1,0 +1,24 @@
+#pragma once
+
+#include <oocrpc/codec.hpp>
+
+namespace oocrpc {
+
+/// oocrpc's own protocol: a 4-byte big-endian length, then one BSON document that holds exactly
+/// one of `call`, `reply`, `error` and `info` (PROTOCOL section 1).
+class native_codec final : public codec {
+  public:
+    /// `max_message` is the largest body in bytes, read or written; depth counts documents.
+    explicit native_codec(std::size_t max_message = 16u << 20, std::size_t max_depth = 100)
+        : max_message_(max_message), max_depth_(max_depth) {}
+
+    std::string_view protocol() const noexcept override { return "oocrpc"; }
+    decoded decode(bytes in, message& out) override;
+    encoded encode(const message& m, byte_buffer& out) override;
+
+  private:
+    std::size_t max_message_;
+    std::size_t max_depth_;
+};
+
+} // namespace oocrpc

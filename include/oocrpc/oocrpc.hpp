@@ -1,0 +1,24 @@
+#pragma once
+
+// Everything that users of the library need, in one include.
+
+#include <oocrpc/bson.hpp>
+#include <oocrpc/bson_canonical.hpp>
+#include <oocrpc/bson_json.hpp>
+#include <oocrpc/bson_value.hpp>
+#include <oocrpc/built_in.hpp>
+#include <oocrpc/client.hpp>
+#include <oocrpc/clock.hpp>
+#include <oocrpc/connection.hpp>
+#include <oocrpc/context.hpp>
+#include <oocrpc/error.hpp>
+#include <oocrpc/layers.hpp>
+#include <oocrpc/method.hpp>
+#include <oocrpc/native_codec.hpp>
+#include <oocrpc/peer.hpp>
+#include <oocrpc/promise.hpp>
+#include <oocrpc/server.hpp>
+#include <oocrpc/service.hpp>
+#include <oocrpc/streaming.hpp>
+#include <oocrpc/url.hpp>
+#include <oocrpc/version.hpp>

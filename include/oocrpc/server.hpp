@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <oocrpc/connection.hpp>
+#include <oocrpc/stream.hpp>
+#include <oocrpc/url.hpp>
+
+namespace oocrpc {
+
+struct server_options {
+    limits limit;                        ///< of each connection
+    std::size_t max_connections = 10000; ///< accepting pauses at this number
+    /// The longest that a call may run; none by default.
+    std::optional<std::chrono::milliseconds> max_call_time;
+    /// How long a drain waits for the calls in flight before it cancels them.
+    std::chrono::milliseconds drain_timeout{10'000};
+    exception_text exceptions = exception_text::hidden;
+    port_sharing sharing = port_sharing::exclusive;
+    /// Told of each connection, and of its end with the reason.
+    std::function<void(const peer_info&)> on_connected;
+    std::function<void(const peer_info&, const rpc_error&)> on_disconnected;
+    /// Told when accepting fails for a while, as for want of file descriptors; it goes on by itself.
+    std::function<void(const url&, const std::error_code&)> on_accept_error;
+};
+
+namespace detail {
+class server_core;
+}
+
+/// Listens, and serves every connection with one handler.
+///
+/// Lives on `executor`, which must be serial. For several threads, run one server in each with
+/// port_sharing::shared and the same handler. Moves, does not copy. Destroying it closes its
+/// listeners and connections; calls in flight are cancelled.
+class server {
+  public:
+    explicit server(any_io_executor executor, server_options options = {});
+    server(server&&) noexcept = default;
+    server& operator=(server&& other) noexcept;
+    ~server();
+
+    /// Binds at once and returns the address, with the port that was picked for port 0. Throws
+    /// rpc_error: `invalid_argument` for a bad URL, `unavailable` where the address is taken.
+    url listen(std::string_view at);
+    url listen(const url& at);
+
+    /// Accepts and serves until it is cancelled or drain() is called; then it stops listening,
+    /// tells the clients to go elsewhere, finishes the calls in flight and returns. What runs
+    /// after the drain time is cancelled. Call once.
+    awaitable<void> run(handler serve);
+    /// Begins the drain; on the server's executor.
+    void drain();
+
+    std::vector<url> addresses() const;
+    std::size_t connections() const noexcept;
+
+  private:
+    std::shared_ptr<detail::server_core> core_;
+};
+
+} // namespace oocrpc

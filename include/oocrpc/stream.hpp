@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <asio/buffer.hpp>
+
+#include <oocrpc/asio.hpp>
+#include <oocrpc/byte_buffer.hpp>
+#include <oocrpc/url.hpp>
+
+namespace oocrpc {
+
+/// Who is told that bytes have arrived or left.
+class stream_user {
+  public:
+    virtual ~stream_user() = default;
+    virtual void on_read(std::error_code ec, std::size_t size) = 0;
+    virtual void on_written(std::error_code ec) = 0;
+};
+
+/// A connected, two-way stream of bytes: TCP, Unix socket, memory, later TLS.
+///
+/// Used on its executor only. At most one read and one write are under way. The user is kept
+/// alive, and told later, never from within the call; after close() with an error.
+class byte_stream {
+  public:
+    virtual ~byte_stream() = default;
+    /// Reads at least one byte into `into`; the end of the stream is asio::error::eof.
+    virtual void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) = 0;
+    /// Writes all of `from`, which stays valid until the user is told.
+    virtual void write(bytes from, std::shared_ptr<stream_user> user) = 0;
+    /// Ends both directions; what is under way fails.
+    virtual void close() noexcept = 0;
+    /// The peer, for people: `127.0.0.1:4711`, `unix`, `memory`.
+    virtual std::string peer_address() const = 0;
+    virtual any_io_executor get_executor() = 0;
+};
+
+/// Connects to where `to` points, trying every address of a host name.
+/// Throws rpc_error(unavailable) with the last reason; cancelling stops it.
+awaitable<std::unique_ptr<byte_stream>> connect_stream(url to);
+
+/// Two ends of a connection in memory, on the executors given, both used by one thread.
+std::pair<std::unique_ptr<byte_stream>, std::unique_ptr<byte_stream>>
+make_stream_pair(any_io_executor a, any_io_executor b);
+
+/// Whether other processes or threads may listen on the same port, each getting a share.
+enum class port_sharing { exclusive, shared };
+
+/// Accepts connections on an address. Used on its executor only; does not copy.
+class listener {
+  public:
+    /// Binds and listens at once; throws rpc_error(unavailable) that names the address.
+    /// A Unix socket that nobody listens on any more is replaced.
+    static std::unique_ptr<listener> open(any_io_executor executor, url at,
+                                          port_sharing sharing = port_sharing::exclusive);
+    virtual ~listener() = default;
+    /// Waits for the next connection; throws std::system_error, also once closed.
+    virtual awaitable<std::unique_ptr<byte_stream>> accept() = 0;
+    /// Stops listening; a Unix socket is removed from the file system.
+    virtual void close() noexcept = 0;
+    /// Where it listens, with the port that was picked where 0 was asked for.
+    virtual const url& address() const noexcept = 0;
+};
+
+} // namespace oocrpc

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace oocrpc {
+
+/// Where a server listens or is found: `oocrpc://host:port` (IPv6 addresses in brackets) or
+/// `oocrpc+unix:///path`. Value type.
+struct url {
+    enum class transport { tcp, unix_socket };
+
+    std::string protocol; ///< "oocrpc"; what picks the codec
+    transport via = transport::tcp;
+    std::string host;
+    std::uint16_t port = 0; ///< 0 lets a listener pick a free one
+    std::string path;       ///< unix_socket: where the socket is in the file system
+
+    /// Reads a URL; throws rpc_error(invalid_argument) that says what is wrong with which URL.
+    static url parse(std::string_view text);
+    std::string to_string() const;
+    bool operator==(const url&) const = default;
+};
+
+/// Host and port, as `127.0.0.1:80` or `[::1]:80`; throws like url::parse.
+struct host_port {
+    std::string host;
+    std::uint16_t port = 0;
+
+    static host_port parse(std::string_view text);
+};
+
+} // namespace oocrpc

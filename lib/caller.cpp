@@ -1,0 +1,75 @@
+#include <oocrpc/caller.hpp>
+
+#include <oocrpc/peer.hpp>
+
+namespace oocrpc {
+
+awaitable<message> caller::exchange_on(target_ptr target, message call, call_options options) {
+    auto c = target->ready();
+    if (!c) {
+        call.own();
+        std::optional<message> refused;
+        try {
+            c = co_await target->acquire(options);
+        } catch (const rpc_error& e) {
+            if (e.code() == errc::cancelled) throw;
+            refused = message::error(0, e);
+        }
+        if (refused) co_return std::move(*refused);
+    }
+    message answer = co_await c->async_exchange(std::move(call), std::move(options), use_awaitable);
+    answer.own();
+    co_return answer;
+}
+
+awaitable<json> caller::call_dynamic(target_ptr target, std::string name, json arguments,
+                                     call_options options) {
+    byte_buffer body;
+    auto call = message::call(name);
+    if (!arguments.is_null()) {
+        const auto t = bson::put(body, arguments);
+        call.body = {t, body};
+    }
+    auto answer = co_await exchange_on(std::move(target), std::move(call), std::move(options));
+    if (answer.fault) throw answer.to_exception();
+    co_return bson::to_json(answer.body);
+}
+
+awaitable<std::shared_ptr<message_stream>> caller::open_on(target_ptr target, message call,
+                                                           call_options options,
+                                                           std::int32_t window) {
+    const auto executor = co_await this_coro::executor;
+    const auto* scope = detail::scope_of(executor);
+    auto c = target->ready();
+    if (!c) {
+        call.own();
+        c = co_await target->acquire(options);
+    }
+    if (!detail::running_here(c->get_executor()))
+        throw rpc_error(errc::invalid_argument,
+                        "a stream is opened on the executor of its client");
+    co_return c->open(std::move(call), options, scope ? scope->deadline : call_deadline{}, window);
+}
+
+namespace {
+
+/// One connection as a target: there or gone.
+class single_target final : public call_target {
+  public:
+    explicit single_target(std::shared_ptr<connection> c) : connection_(std::move(c)) {}
+    std::shared_ptr<connection> ready() override { return connection_; }
+    awaitable<std::shared_ptr<connection>> acquire(call_options) override {
+        co_return connection_;
+    }
+    any_io_executor get_executor() const override { return connection_->get_executor(); }
+
+  private:
+    std::shared_ptr<connection> connection_;
+};
+
+} // namespace
+
+peer::peer(std::shared_ptr<connection> c)
+    : caller(std::make_shared<single_target>(c)), connection_(std::move(c)) {}
+
+} // namespace oocrpc

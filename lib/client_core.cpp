@@ -1,0 +1,175 @@
+#include "client_core.hpp"
+
+#include <algorithm>
+
+#include "make_codec.hpp"
+#include <oocrpc/deadline.hpp>
+
+namespace oocrpc::detail {
+
+client_core::client_core(any_io_executor executor, url to, client_options options)
+    : executor_(std::move(executor)), to_(std::move(to)), options_(std::move(options)),
+      clock_(clock::of(executor_)), slots_(std::max<std::size_t>(options_.connections, 1)) {
+    if (options_.serve) serve_ = std::make_shared<const handler>(options_.serve);
+}
+
+std::shared_ptr<connection> client_core::ready() {
+    if (!running_here(executor_) || closed_) return nullptr;
+    auto& turn = slots_[next_++ % slots_.size()];
+    if (turn.open && turn.open->usable()) return turn.open;
+    for (auto& other : slots_)
+        if (other.open && other.open->usable()) {
+            // Serve this call over there, and have the slot ready for a later one.
+            if (turn.not_before <= clock_.now()) try_to_connect(turn);
+            return other.open;
+        }
+    return nullptr;
+}
+
+awaitable<std::shared_ptr<connection>> client_core::acquire(call_options options) {
+    const auto own = co_await this_coro::executor;
+    const auto* scope = scope_of(own);
+    const auto when = options.when.resolve(clock_.now(), scope ? scope->deadline : call_deadline{},
+                                           options_.default_timeout);
+    auto waited = acquire_here(shared_from_this(), when);
+    if (running_here(executor_)) co_return co_await std::move(waited);
+    // The wait runs on the client's executor. A cancel from the caller's would have to cross, so
+    // it is seen when the wait is over.
+    co_return co_await asio::co_spawn(
+        executor_, std::move(waited),
+        asio::bind_cancellation_slot(asio::cancellation_slot(), use_awaitable));
+}
+
+awaitable<client_core::connection_ptr> client_core::acquire_here(std::shared_ptr<client_core> self,
+                                                                 call_deadline when) {
+    if (self->closed_) throw rpc_error(errc::unavailable, "the client is closed");
+    if (auto c = self->ready()) co_return c;
+    auto& s = self->slots_[self->pick()];
+    if (when && when.at < s.not_before)
+        throw rpc_error(errc::unavailable, s.last_error + " (waiting to connect again)");
+    self->try_to_connect(s);
+    if (!s.waiters || s.waiters->fired()) s.waiters.emplace();
+    auto attempt = *s.waiters;
+    if (!when) co_return co_await attempt.wait();
+    std::exception_ptr failure;
+    try {
+        co_return co_await with_deadline(when.at, attempt.wait());
+    } catch (const rpc_error& e) {
+        if (e.code() != errc::deadline_exceeded) throw;
+    }
+    throw rpc_error(errc::deadline_exceeded,
+                    when.text() + " while connecting to " + self->to_.to_string());
+}
+
+std::size_t client_core::pick() {
+    // Join an attempt that is under way only when every slot has one or waits longer.
+    const auto best = std::min_element(slots_.begin(), slots_.end(), [](auto& a, auto& b) {
+        return std::pair(a.not_before, a.trying) < std::pair(b.not_before, b.trying);
+    });
+    return static_cast<std::size_t>(best - slots_.begin());
+}
+
+void client_core::try_to_connect(slot& s) {
+    if (s.trying || closed_) return;
+    if (s.open) leaving_.push_back(std::exchange(s.open, nullptr));
+    std::erase_if(leaving_, [](auto& c) { return c.expired(); });
+    s.trying = true;
+    auto attempt = connect(shared_from_this(), s);
+    asio::co_spawn(executor_, std::move(attempt),
+                   asio::bind_cancellation_slot(s.stop.slot(), [](std::exception_ptr e) {
+                       if (e) std::rethrow_exception(e);
+                   }));
+}
+
+awaitable<void> client_core::connect(std::shared_ptr<client_core> self, slot& s) {
+    connection_ptr c;
+    std::optional<rpc_error> failure;
+    try {
+        if (s.not_before > self->clock_.now()) co_await sleep_until(s.not_before);
+        c = co_await self->open(s);
+    } catch (const rpc_error& e) {
+        failure = e;
+    } catch (const std::exception& e) {
+        failure.emplace(errc::unavailable, self->to_.to_string() + ": " + e.what());
+    }
+    s.trying = false;
+    if (self->closed_) {
+        if (c) c->close(rpc_error(errc::unavailable, "the client is closed"));
+    } else if (failure) {
+        self->failed(s, *failure);
+    } else {
+        self->connected(s, std::move(c));
+    }
+}
+
+awaitable<client_core::connection_ptr> client_core::open(slot& s) {
+    std::unique_ptr<byte_stream> bytes;
+    try {
+        bytes = co_await with_deadline(options_.connect_timeout, connect_stream(to_));
+    } catch (const rpc_error& e) {
+        if (e.code() != errc::deadline_exceeded) throw;
+    }
+    if (!bytes)
+        throw rpc_error(errc::unavailable,
+                        to_.to_string() + ": no connection within " +
+                            std::to_string(options_.connect_timeout.count()) + " ms");
+    connection_options options;
+    options.limit = options_.limit;
+    options.default_timeout = options_.default_timeout;
+    options.on_closed = [weak = weak_from_this(), &s](connection& c, const rpc_error& why) {
+        if (auto self = weak.lock()) self->lost(s, c, why);
+    };
+    auto codec = make_codec(to_.protocol, options_.limit);
+    co_return connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
+}
+
+void client_core::connected(slot& s, connection_ptr c) {
+    s.failures = 0;
+    s.not_before = {};
+    s.open = std::move(c);
+    if (s.waiters) std::exchange(s.waiters, std::nullopt)->fire(s.open);
+}
+
+void client_core::failed(slot& s, const rpc_error& e) {
+    s.not_before = clock_.now() + backoff(s.failures++);
+    s.last_error = e.detail();
+    auto waiters = std::exchange(s.waiters, std::nullopt);
+    if (waiters && !waiters->fired()) waiters->fail(rpc_error(errc::unavailable, e.detail()));
+}
+
+void client_core::lost(slot& s, connection& c, const rpc_error& why) {
+    if (s.open.get() != &c) return;
+    s.last_error = to_.to_string() + ": " + why.detail();
+    s.open.reset();
+}
+
+std::chrono::milliseconds client_core::backoff(unsigned failures) {
+    auto wait = options_.backoff.first;
+    for (unsigned i = 0; i < failures && wait < options_.backoff.most; ++i) wait *= 2;
+    wait = std::min(wait, options_.backoff.most);
+    std::uniform_int_distribution<std::int64_t> part(wait.count() / 2, wait.count());
+    return std::chrono::milliseconds(part(random_));
+}
+
+void client_core::close() {
+    asio::dispatch(executor_, [self = shared_from_this()] {
+        if (std::exchange(self->closed_, true)) return;
+        const rpc_error why(errc::unavailable, "the client is closed");
+        for (auto& s : self->slots_) {
+            if (s.trying) s.stop.emit(asio::cancellation_type::terminal);
+            if (s.open) std::exchange(s.open, nullptr)->close(why);
+            auto waiters = std::exchange(s.waiters, std::nullopt);
+            if (waiters && !waiters->fired()) waiters->fail(why);
+        }
+        for (auto& weak : self->leaving_)
+            if (auto c = weak.lock()) c->close(why);
+    });
+}
+
+std::size_t client_core::connected() const noexcept {
+    return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](auto& s) {
+        return s.open && s.open->usable();
+    }));
+}
+
+} // namespace oocrpc::detail

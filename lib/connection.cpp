@@ -1,0 +1,261 @@
+#include <oocrpc/connection.hpp>
+
+#include <algorithm>
+
+#include <asio/error.hpp>
+
+#include "runner_pool.hpp"
+
+namespace oocrpc {
+namespace {
+
+// A connection that nothing happens on holds a read buffer of the least size.
+constexpr std::size_t least_read = 512;
+constexpr std::size_t most_read = 256 << 10;
+// A write buffer that one large message has blown up is given back.
+constexpr std::size_t kept_write = 256 << 10;
+// How long a peer may take to read the last bytes before the connection closes all the same.
+constexpr std::chrono::seconds linger_time{5};
+
+} // namespace
+
+std::shared_ptr<connection> connection::start(std::unique_ptr<byte_stream> stream,
+                                              std::unique_ptr<oocrpc::codec> codec,
+                                              std::shared_ptr<const handler> serve,
+                                              connection_options options) {
+    std::shared_ptr<connection> c(new connection(std::move(stream), std::move(codec),
+                                                 std::move(serve), std::move(options)));
+    c->read();
+    return c;
+}
+
+connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocrpc::codec> codec,
+                       std::shared_ptr<const handler> serve, connection_options options)
+    : executor_(stream->get_executor()), stream_(std::move(stream)), codec_(std::move(codec)),
+      serve_(std::move(serve)), options_(std::move(options)), clock_(clock::of(executor_)),
+      timer_(executor_), runners_(std::make_unique<detail::runner_pool>(executor_)) {
+    info_.address = stream_->peer_address();
+    info_.protocol = codec_->protocol();
+}
+
+connection::~connection() = default;
+
+// Reading.
+
+void connection::read() {
+    // Grow with what has arrived, never to the length that a header claims.
+    auto room = read_size_;
+    if (needed_ > in_.size()) room = std::max(room, std::min(needed_ - in_.size(), in_.size()));
+    in_.prepare(room);
+    stream_->read_some({in_.data() + in_.size(), in_.capacity() - in_.size()}, shared_from_this());
+}
+
+void connection::adapt(std::size_t size) {
+    if (in_.size() == in_.capacity() && read_size_ < most_read) {
+        read_size_ *= 2;
+        small_reads_ = 0;
+    } else if (size * 4 > read_size_) {
+        small_reads_ = 0;
+    } else if (++small_reads_ >= 16 && read_size_ > least_read) {
+        read_size_ /= 2;
+        small_reads_ = 0;
+    }
+}
+
+void connection::on_read(std::error_code ec, std::size_t size) {
+    if (state_ == state::closed) return;
+    if (ec) return on_peer_gone(ec);
+    in_.commit(size);
+    adapt(size);
+    process();
+}
+
+void connection::process() {
+    batch_time_ = clock_.now();
+    in_batch_ = true;
+    decode_all();
+    in_batch_ = false;
+    if (state_ == state::closed) return;
+    flush();
+    close_if_idle();
+    if (state_ == state::closed || state_ == state::flushing || read_paused_) return;
+    if (in_.empty() && in_.capacity() > 2 * read_size_) in_.shrink(read_size_);
+    read();
+}
+
+void connection::decode_all() {
+    std::size_t at = 0;
+    needed_ = 0;
+    while (state_ == state::open || state_ == state::draining) {
+        // Whoever does not read its answers is not read from.
+        read_paused_ = replies_queued_ > options_.limit.max_queued;
+        if (read_paused_) break;
+        message m;
+        auto d = codec_->decode(bytes(in_).subspan(at), m);
+        if (d.what == decoded::state::malformed) return violation(std::move(d.reason));
+        if (d.what == decoded::state::incomplete) {
+            needed_ = d.size;
+            break;
+        }
+        at += d.size;
+        on_message(m);
+    }
+    in_.consume(at);
+}
+
+void connection::on_message(message& m) {
+    switch (m.kind) {
+    case message_kind::call: return on_call(m);
+    case message_kind::reply:
+    case message_kind::item:
+    case message_kind::error: return on_reply(m);
+    case message_kind::cancel:
+        if (auto* c = dispatcher_.find_running(m.id)) cancel_running(*c);
+        return;
+    case message_kind::credit: return on_credit(m);
+    case message_kind::ping: return void(put(message::control(message_kind::pong, m.id)));
+    case message_kind::goaway:
+        going_away_ = true;
+        if (options_.on_goaway) options_.on_goaway(m.method);
+        return;
+    case message_kind::pong:
+    case message_kind::ignored: return;
+    }
+}
+
+void connection::on_peer_gone(std::error_code ec) {
+    const auto self = shared_from_this();
+    const auto why = !peer_error_.empty()           ? peer_error_
+                     : ec == asio::error::eof ? "the peer closed the connection"
+                                                    : ec.message();
+    if (ec != asio::error::eof) return close(rpc_error(errc::unavailable, why));
+    // The peer may have closed its sending half only: what was answered still goes out.
+    state_ = state::flushing;
+    fail_waiters(rpc_error(errc::unavailable, why));
+    cancel_all_running();
+    linger();
+}
+
+void connection::violation(std::string reason) {
+    const auto self = shared_from_this();
+    // A peer that only ever answered us may not know what to do with an error out of turn.
+    if (dispatcher_.outgoing() == 0 || dispatcher_.peer() == dispatcher::peer_kind::extended)
+        put(message::error(0, errc::protocol_error, reason));
+    state_ = state::flushing;
+    fail_waiters(rpc_error(errc::protocol_error, "the peer sent: " + reason));
+    cancel_all_running();
+    linger();
+}
+
+// Writing.
+
+encoded connection::put(const message& m) { return codec_->encode(m, out_); }
+
+void connection::flush() {
+    if (writing_ || in_batch_ || out_.empty() || state_ == state::closed) return;
+    writing_ = true;
+    std::swap(out_, leaving_);
+    stream_->write(leaving_, shared_from_this());
+}
+
+void connection::on_written(std::error_code ec) {
+    writing_ = false;
+    if (state_ == state::closed) return;
+    if (ec) return close(rpc_error(errc::unavailable, ec.message()));
+    leaving_.clear();
+    if (leaving_.capacity() > kept_write) leaving_ = byte_buffer();
+    replies_queued_ = std::min(replies_queued_, out_.size());
+    put_held();
+    flush();
+    if (room_ && replies_queued_ <= options_.limit.max_queued)
+        std::exchange(room_, std::nullopt)->fire();
+    if (read_paused_ && state_ != state::flushing)
+        process();
+    else
+        close_if_idle();
+}
+
+// Time and end.
+
+void connection::arm(time_point at) {
+    if (at >= armed_at_) return;
+    armed_at_ = at;
+    timer_.arm(at, [this] { on_timer(); });
+}
+
+void connection::on_timer() {
+    const auto self = shared_from_this();
+    const auto now = clock_.now();
+    armed_at_ = time_point::max();
+    if (linger_until_ <= now) return close(rpc_error(errc::unavailable, "the peer does not read"));
+    for (auto id : dispatcher_.expired(now))
+        if (dispatcher_.waiting(id)) {
+            auto text = dispatcher_.deadline(id).text();
+            abandon(id, message::error(id, errc::deadline_exceeded, std::move(text)));
+        }
+    std::vector<context*> late;
+    auto next = std::min(dispatcher_.next_deadline(), linger_until_);
+    dispatcher_.for_each_running([&](context& c) {
+        if (c.cancelled_) return;
+        if (c.deadline_.passed(now))
+            late.push_back(&c);
+        else
+            next = std::min(next, c.deadline_.at);
+    });
+    for (auto* c : late) c->expired_ = true;
+    for (auto* c : late)
+        if (dispatcher_.is_running(c)) cancel_running(*c);
+    if (state_ != state::closed && next != time_point::max()) arm(next);
+}
+
+void connection::linger() {
+    linger_until_ = clock_.now() + linger_time;
+    arm(linger_until_);
+    flush();
+    close_if_idle();
+}
+
+void connection::close_if_idle() {
+    if (writing_ || in_batch_ || !out_.empty() || dispatcher_.running() > 0) return;
+    if (state_ == state::flushing)
+        return close(rpc_error(errc::unavailable, "the connection is over"));
+    if (dispatcher_.waiting() > 0 || !held_.empty()) return;
+    if (state_ == state::draining || going_away_)
+        close(rpc_error(errc::unavailable, "the connection was drained"));
+}
+
+void connection::drain() {
+    asio::dispatch(executor_, [self = shared_from_this()] {
+        if (self->state_ != state::open) return;
+        self->state_ = state::draining;
+        if (self->peer_has_ids_ ||
+            self->dispatcher_.peer() == dispatcher::peer_kind::extended) {
+            auto goaway = message::control(message_kind::goaway, 0);
+            goaway.method = "draining";
+            self->put(goaway);
+        }
+        self->flush();
+        self->close_if_idle();
+    });
+}
+
+void connection::close(rpc_error reason) {
+    asio::dispatch(executor_, [self = shared_from_this(), reason = std::move(reason)] {
+        if (self->state_ == state::closed) return;
+        self->state_ = state::closed;
+        self->timer_.disarm();
+        self->stream_->close();
+        // Who is told may be who called us: tell from the loop.
+        asio::post(self->executor_, [self, reason] { self->end(reason); });
+    });
+}
+
+void connection::end(const rpc_error& reason) {
+    fail_waiters(reason);
+    cancel_all_running();
+    runners_->clear();
+    if (room_) std::exchange(room_, std::nullopt)->fire();
+    if (options_.on_closed) std::exchange(options_.on_closed, nullptr)(*this, reason);
+}
+
+} // namespace oocrpc

@@ -1,0 +1,139 @@
+// The calls that we make on a connection.
+
+#include <oocrpc/connection.hpp>
+
+namespace oocrpc {
+
+std::optional<message> connection::refusal(const call_deadline& when, time_point now) const {
+    if (state_ != state::open)
+        return message::error(0, errc::unavailable, "the connection is closed");
+    if (when.passed(now)) return message::error(0, errc::deadline_exceeded, when.text());
+    if (dispatcher_.outgoing() + held_.size() >= options_.limit.max_outgoing)
+        return message::error(0, errc::overloaded,
+                              std::to_string(options_.limit.max_outgoing) +
+                                  " calls are in flight on the connection");
+    return std::nullopt;
+}
+
+void connection::refuse(dispatcher::waiter waiter, message why) {
+    asio::post(executor_, [waiter = std::move(waiter), why = std::move(why)]() mutable {
+        waiter(std::move(why));
+    });
+}
+
+std::int64_t connection::start_call(message& call, const call_options& options,
+                                    const call_deadline* inherited, dispatcher::waiter waiter) {
+    const auto now = clock_.now();
+    const auto when = options.when.resolve(now, inherited ? *inherited : call_deadline{},
+                                           options_.default_timeout);
+    if (auto why = refusal(when, now)) {
+        refuse(std::move(waiter), std::move(*why));
+        return 0;
+    }
+    call.timeout_ms = when.left_ms(now);
+    if (!options.meta.empty()) call.meta = options.meta;
+    if (call.oneway) {
+        call.id = dispatcher_.start_oneway();
+        refuse(std::move(waiter), message::reply(call.id, {bson::type::null, {}}));
+    } else {
+        call.id = dispatcher_.start_call(std::move(waiter), when);
+        arm(when.at);
+    }
+    send_call(call);
+    return call.id;
+}
+
+std::shared_ptr<message_stream> connection::open(message call, const call_options& options,
+                                                 const call_deadline& inherited,
+                                                 std::int32_t window) {
+    const auto now = clock_.now();
+    const auto when = options.when.resolve(now, inherited, options_.default_timeout);
+    auto stream = std::make_shared<message_stream>(weak_from_this(), window);
+    if (auto why = refusal(when, now)) {
+        stream->on_reply(std::move(*why));
+        return stream;
+    }
+    call.timeout_ms = when.left_ms(now);
+    if (!options.meta.empty()) call.meta = options.meta;
+    call.credit = window;
+    call.id = stream->id_ = dispatcher_.start_stream(stream, when);
+    arm(when.at);
+    send_call(call);
+    return stream;
+}
+
+void connection::send_call(message& call) {
+    if (!congested() && held_.empty()) return put_call(call);
+    call.own();
+    held_.push_back(std::move(call));
+}
+
+void connection::put_call(const message& call) {
+    switch (put(call)) {
+    case encoded::done:
+        dispatcher_.sent(call.id);
+        return flush();
+    case encoded::too_large:
+        return refuse(
+            [self = shared_from_this(), id = call.id](message why) {
+                self->dispatcher_.abandon(id, std::move(why));
+            },
+            message::error(call.id, errc::message_too_large,
+                           "the call exceeds the limit of a message, " +
+                               std::to_string(options_.limit.max_message) + " bytes"));
+    case encoded::unsupported:
+        return refuse(
+            [self = shared_from_this(), id = call.id](message why) {
+                self->dispatcher_.abandon(id, std::move(why));
+            },
+            message::error(call.id, errc::invalid_argument,
+                           info_.protocol + " cannot carry this call"));
+    }
+}
+
+void connection::put_held() {
+    while (!held_.empty() && !congested()) {
+        const auto call = std::move(held_.front());
+        held_.pop_front();
+        // Whoever gave up while the call waited here costs the peer nothing.
+        if (call.oneway || dispatcher_.waiting(call.id)) put_call(call);
+    }
+}
+
+void connection::on_reply(message& m) {
+    // Which deadline passed is known best by the one who set it.
+    if (m.kind == message_kind::error && m.id && dispatcher_.waiting(m.id) &&
+        m.fault->code == static_cast<int>(errc::deadline_exceeded)) {
+        const auto& own = dispatcher_.deadline(m.id);
+        if (own.passed(batch_time_)) m.fault->detail = own.text();
+    }
+    const bool told = dispatcher_.on_reply(m);
+    if (!told && m.kind == message_kind::error && m.id == 0)
+        peer_error_ = m.fault->message + ": " + m.fault->detail;
+    for (auto id : dispatcher_.take_remembered_cancels())
+        put(message::control(message_kind::cancel, id));
+}
+
+void connection::abandon(std::int64_t id, message outcome) {
+    if (dispatcher_.abandon(id, std::move(outcome)) != dispatcher::cancel_action::send) return;
+    put(message::control(message_kind::cancel, id));
+    flush();
+    close_if_idle();
+}
+
+void connection::fail_waiters(const rpc_error& reason) {
+    held_.clear();
+    for (auto id : dispatcher_.all_waiting())
+        dispatcher_.abandon(id, message::error(id, reason));
+}
+
+void connection::send_credit(std::int64_t id, std::int32_t n) {
+    if (state_ != state::open && state_ != state::draining) return;
+    if (dispatcher_.peer() != dispatcher::peer_kind::extended) return;
+    auto m = message::control(message_kind::credit, id);
+    m.credit = n;
+    put(m);
+    flush();
+}
+
+} // namespace oocrpc

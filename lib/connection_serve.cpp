@@ -1,0 +1,160 @@
+// The calls that the peer makes on a connection.
+
+#include <algorithm>
+
+#include "collected.hpp"
+#include "runner_pool.hpp"
+
+namespace oocrpc {
+namespace {
+
+// Contexts that are kept for the next calls.
+constexpr std::size_t spare_contexts = 64;
+
+} // namespace
+
+std::unique_ptr<context> connection::take_context() {
+    if (spare_.empty()) return std::make_unique<context>(*this);
+    auto c = std::move(spare_.back());
+    spare_.pop_back();
+    return c;
+}
+
+void connection::release(std::unique_ptr<context> c) {
+    if (spare_.size() >= spare_contexts || c->scratch_.capacity() > 4096) return;
+    spare_.push_back(std::move(c));
+}
+
+void connection::on_call(message& call) {
+    if (call.id && dispatcher_.find_running(call.id))
+        return violation("call id " + std::to_string(call.id) + " is already in flight");
+    peer_has_ids_ |= call.id > 0;
+    auto c = take_context();
+    c->begin(call);
+    if (call.timeout_ms >= 0)
+        c->deadline_ = call_deadline::after(std::chrono::milliseconds(call.timeout_ms),
+                                            batch_time_, deadline_origin::caller);
+    if (options_.max_call_time) c->end_after(*options_.max_call_time);
+    if (auto why = refuse_call(*c)) {
+        finish(*c, std::move(*why));
+        return release(std::move(c));
+    }
+    auto outcome = invoke(*c, std::move(call));
+    if (!outcome.ready()) return run(std::move(c), outcome.wait());
+    finish(*c, outcome.take());
+    release(std::move(c));
+}
+
+std::optional<message> connection::refuse_call(context& c) {
+    if (state_ != state::open)
+        return message::error(0, errc::unavailable, "the server is draining");
+    if (c.deadline_.passed(batch_time_))
+        return message::error(0, errc::deadline_exceeded, c.deadline_.text());
+    if (dispatcher_.running() >= options_.limit.max_in_flight)
+        return message::error(0, errc::overloaded,
+                              std::to_string(options_.limit.max_in_flight) +
+                                  " calls are in flight on the connection");
+    return std::nullopt;
+}
+
+maybe_awaitable<message> connection::invoke(context& c, message call) {
+    if (!serve_)
+        return message::error(0, errc::no_such_method, "'" + c.method() + "': nothing is served");
+    try {
+        return (*serve_)(c, std::move(call));
+    } catch (...) {
+        return to_error(std::current_exception());
+    }
+}
+
+void connection::run(std::unique_ptr<context> c, awaitable<message> work) {
+    c->key_ = dispatcher_.begin_call(c->wire_id_, c.get());
+    if (c->deadline_) arm(c->deadline_.at);
+    runners_->run(shared_from_this(), std::move(c), std::move(work));
+}
+
+void connection::finish(context& c, message reply) {
+    if (c.expired_ && reply.fault && reply.fault->code == static_cast<int>(errc::cancelled))
+        reply = message::error(0, errc::deadline_exceeded, c.deadline_.text());
+    if (c.collected_ && reply.kind == message_kind::reply) {
+        c.collected_->items.finish();
+        reply.body = {bson::type::array, c.collected_->data};
+    }
+    reply.id = c.wire_id_;
+    reply.oneway = c.oneway_;
+    if (reply.meta.empty()) reply.meta = std::move(c.reply_meta_);
+    // A call without id that was answered at once still waits for the ones before it.
+    if (!c.key_ && !c.wire_id_ && !c.oneway_ && !dispatcher_.in_order())
+        c.key_ = dispatcher_.begin_call(0, &c);
+    if (c.key_)
+        dispatcher_.finish_call(c.key_, std::move(reply), [this](message m) { put_reply(m); });
+    else
+        put_reply(reply);
+    flush();
+    close_if_idle();
+}
+
+void connection::put_reply(const message& m) {
+    if (m.oneway || state_ == state::closed) return;
+    const auto before = out_.size();
+    if (put(m) == encoded::too_large)
+        put(message::error(m.id, errc::message_too_large,
+                           "the answer exceeds the limit of a message, " +
+                               std::to_string(options_.limit.max_message) + " bytes"));
+    replies_queued_ += out_.size() - before;
+}
+
+message connection::to_error(const std::exception_ptr& e) const {
+    try {
+        std::rethrow_exception(e);
+    } catch (const rpc_error& error) {
+        return message::error(0, error);
+    } catch (const std::exception& error) {
+        if (is_cancelled(e)) return message::error(0, errc::cancelled, "the call was cancelled");
+        if (options_.exceptions == exception_text::exposed)
+            return message::error(0, errc::internal, error.what());
+    } catch (...) {
+    }
+    return message::error(0, errc::internal, "the handler failed");
+}
+
+void connection::cancel_running(context& c) {
+    if (std::exchange(c.cancelled_, true)) return;
+    if (c.signal_) c.signal_->emit(asio::cancellation_type::terminal);
+}
+
+void connection::cancel_all_running() {
+    std::vector<context*> all;
+    dispatcher_.for_each_running([&](context& c) { all.push_back(&c); });
+    // Cancelling one may end others.
+    for (auto* c : all)
+        if (dispatcher_.is_running(c)) cancel_running(*c);
+}
+
+void connection::on_credit(const message& m) {
+    auto* c = dispatcher_.find_running(m.id);
+    if (!c) return;
+    c->credit_ = static_cast<std::int32_t>(
+        std::min<std::int64_t>(std::int64_t{c->credit_} + m.credit, INT32_MAX));
+    if (c->credit_wait_) std::exchange(c->credit_wait_, std::nullopt)->fire();
+}
+
+awaitable<void> connection::send_item(context& c, bson::value_view item) {
+    for (;;) {
+        auto& obstacle = c.credit_ <= 0 ? c.credit_wait_ : room_;
+        if (c.credit_ > 0 && replies_queued_ <= options_.limit.max_queued) break;
+        if (!obstacle) obstacle.emplace();
+        auto gone = *obstacle;
+        co_await gone.wait();
+    }
+    if (c.cancelled_) throw rpc_error(errc::cancelled, "the caller of the stream is gone");
+    --c.credit_;
+    message m;
+    m.kind = message_kind::item;
+    m.id = c.wire_id_;
+    m.body = item;
+    if (!c.oneway_) put_reply(m);
+    flush();
+}
+
+} // namespace oocrpc

@@ -1,0 +1,54 @@
+#include <oocrpc/context.hpp>
+
+#include "collected.hpp"
+#include <oocrpc/connection.hpp>
+#include <oocrpc/peer.hpp>
+
+namespace oocrpc {
+
+context::context(connection& c) : connection_(c) {}
+context::~context() = default;
+
+void context::begin(message& call) {
+    method_.assign(call.method);
+    meta_ = std::move(call.meta);
+    reply_meta_ = {};
+    deadline_ = {};
+    scratch_.clear();
+    wire_id_ = call.id;
+    key_ = 0;
+    credit_ = call.credit;
+    streaming_ = call.credit > 0;
+    oneway_ = call.oneway;
+    cancelled_ = expired_ = false;
+    collected_.reset();
+    credit_wait_.reset();
+}
+
+void context::end_after(std::chrono::milliseconds span) {
+    const auto end = call_deadline::after(span, connection_.clock_.now(), deadline_origin::server);
+    deadline_ = earlier(deadline_, end);
+    if (!scope_) return; // the connection looks at it when the handler turns out to wait
+    scope_->deadline = deadline_;
+    connection_.arm(deadline_.at);
+}
+
+const peer_info& context::info() const noexcept { return connection_.info(); }
+
+const limits& context::limits() const noexcept { return connection_.options_.limit; }
+
+peer context::peer() const { return oocrpc::peer(connection_.shared_from_this()); }
+
+any_io_executor context::executor() const { return connection_.get_executor(); }
+
+void context::open_stream() {
+    if (!streaming_ && !collected_) collected_ = std::make_unique<collected>();
+}
+
+awaitable<void> context::send(bson::value_view item) {
+    open_stream();
+    if (streaming_) return connection_.send_item(*this, item);
+    return collected_->add(item, connection_.options_.limit.max_message);
+}
+
+} // namespace oocrpc

@@ -1,0 +1,163 @@
+#include <oocrpc/dispatcher.hpp>
+
+#include <algorithm>
+#include <limits>
+
+namespace oocrpc {
+
+namespace {
+
+// Ids of calls that nobody waits for lie beyond every slot, so that no reply can find one.
+constexpr std::int64_t oneway_bit = std::int64_t{1} << 62;
+
+} // namespace
+
+dispatcher::slot& dispatcher::take_slot(std::int64_t& id, call_deadline deadline) {
+    std::uint32_t i;
+    if (free_.empty()) {
+        i = static_cast<std::uint32_t>(slots_.size());
+        slots_.emplace_back();
+    } else {
+        i = free_.back();
+        free_.pop_back();
+    }
+    slot& s = slots_[i];
+    s.used = true;
+    s.deadline = deadline;
+    ++waiting_;
+    id = static_cast<std::int64_t>(s.generation) << 32 | i;
+    return s;
+}
+
+void dispatcher::free_slot(slot& s, std::size_t i) noexcept {
+    s.used = false;
+    s.generation = (s.generation + 1) & 0x3fffffff;
+    if (s.generation == 0) s.generation = 1;
+    free_.push_back(static_cast<std::uint32_t>(i));
+    --waiting_;
+}
+
+std::int64_t dispatcher::start_call(waiter w, call_deadline deadline) {
+    std::int64_t id;
+    take_slot(id, deadline).one = std::move(w);
+    return id;
+}
+
+std::int64_t dispatcher::start_stream(std::shared_ptr<reply_receiver> r, call_deadline deadline) {
+    std::int64_t id;
+    take_slot(id, deadline).many = std::move(r);
+    return id;
+}
+
+std::int64_t dispatcher::start_oneway() noexcept { return oneway_bit | next_oneway_++; }
+
+void dispatcher::sent(std::int64_t id) {
+    if (peer_ != peer_kind::extended) fifo_.push_back(id);
+}
+
+bool dispatcher::waiting(std::int64_t id) const noexcept {
+    const auto i = index(id);
+    return i < slots_.size() && slots_[i].used && slots_[i].generation == (id >> 32);
+}
+
+void dispatcher::tell(std::int64_t id, message m) {
+    slot& s = slots_[index(id)];
+    if (s.many) {
+        auto receiver = s.many;
+        if (m.kind != message_kind::item) {
+            s.many.reset();
+            free_slot(s, index(id));
+        }
+        return receiver->on_reply(std::move(m));
+    }
+    waiter w = std::move(s.one);
+    free_slot(s, index(id));
+    w(std::move(m));
+}
+
+dispatcher::cancel_action dispatcher::abandon(std::int64_t id, message outcome) {
+    if (!waiting(id)) return cancel_action::none;
+    auto action = cancel_action::none;
+    if (peer_ == peer_kind::extended) {
+        action = cancel_action::send;
+    } else if (peer_ == peer_kind::unknown &&
+               std::find(fifo_.begin(), fifo_.end(), id) != fifo_.end()) {
+        remembered_cancels_.push_back(id);
+        action = cancel_action::later;
+    }
+    tell(id, std::move(outcome));
+    return action;
+}
+
+bool dispatcher::on_reply(message& m) {
+    auto id = m.id;
+    if (id == 0) {
+        // A base peer's reply belongs to the oldest call; nobody may wait for it any more.
+        if (peer_ == peer_kind::extended || fifo_.empty()) return false;
+        peer_ = peer_kind::base;
+        remembered_cancels_.clear();
+        id = fifo_.front();
+        if (m.kind != message_kind::item) fifo_.pop_front();
+    } else if (peer_ == peer_kind::unknown &&
+               std::find(fifo_.begin(), fifo_.end(), id) != fifo_.end()) {
+        peer_ = peer_kind::extended;
+        std::erase(remembered_cancels_, id);
+        fifo_.clear();
+    }
+    if (!waiting(id)) return false;
+    // An item for a call that took no stream has no receiver.
+    if (m.kind == message_kind::item && !slots_[index(id)].many) return false;
+    tell(id, std::move(m));
+    return true;
+}
+
+std::vector<std::int64_t> dispatcher::take_remembered_cancels() {
+    if (peer_ != peer_kind::extended) return {};
+    return std::exchange(remembered_cancels_, {});
+}
+
+std::vector<std::int64_t> dispatcher::expired(time_point now) const {
+    std::vector<std::int64_t> ids;
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+        if (slots_[i].used && slots_[i].deadline.passed(now))
+            ids.push_back(static_cast<std::int64_t>(slots_[i].generation) << 32 |
+                          static_cast<std::int64_t>(i));
+    return ids;
+}
+
+std::vector<std::int64_t> dispatcher::all_waiting() const { return expired(time_point::max()); }
+
+dispatcher::time_point dispatcher::next_deadline() const noexcept {
+    auto next = time_point::max();
+    for (auto& s : slots_)
+        if (s.used) next = std::min(next, s.deadline.at);
+    return next;
+}
+
+std::int64_t dispatcher::begin_call(std::int64_t wire_id, context* call) {
+    const auto key = wire_id ? wire_id : next_key_--;
+    if (!running_.emplace(key, call).second) return 0;
+    if (!wire_id) order_.push_back({key, false, {}});
+    return key;
+}
+
+context* dispatcher::find_running(std::int64_t wire_id) const noexcept {
+    const auto at = running_.find(wire_id);
+    return at == running_.end() ? nullptr : at->second;
+}
+
+bool dispatcher::is_running(const context* call) const noexcept {
+    return std::any_of(running_.begin(), running_.end(),
+                       [call](const auto& entry) { return entry.second == call; });
+}
+
+bool dispatcher::store(std::int64_t key, message& reply) {
+    // Keys of calls without id count down by one, so the place is found without a search.
+    auto& p = order_[static_cast<std::size_t>(order_.front().key - key)];
+    p.ready = true;
+    p.reply = std::move(reply);
+    p.reply.own();
+    return &p == &order_.front();
+}
+
+} // namespace oocrpc

@@ -1,0 +1,111 @@
+#include <oocrpc/layers.hpp>
+
+#include <atomic>
+#include <memory>
+
+#include <oocrpc/clock.hpp>
+#include <oocrpc/context.hpp>
+
+namespace oocrpc {
+namespace {
+
+/// Runs `inner` and tells `ended` how it went: the answer, or null and what was thrown. `ended`
+/// is destroyed in any case, also with a coroutine that never came to its end.
+template <class Ended>
+awaitable<message> wait_for(awaitable<message> work, Ended ended) {
+    std::exception_ptr failure;
+    message answer;
+    try {
+        answer = co_await std::move(work);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    ended(failure ? nullptr : &answer, failure);
+    if (failure) std::rethrow_exception(failure);
+    co_return answer;
+}
+
+template <class Ended>
+maybe_awaitable<message> observe(const handler& inner, context& c, message call, Ended ended) {
+    try {
+        auto outcome = inner(c, std::move(call));
+        if (!outcome.ready()) return wait_for(outcome.wait(), std::move(ended));
+        message answer = outcome.take();
+        ended(&answer, nullptr);
+        return answer;
+    } catch (...) {
+        ended(nullptr, std::current_exception());
+        throw;
+    }
+}
+
+void describe(call_record& record, const message* answer, const std::exception_ptr& failure) {
+    if (answer) {
+        if (!answer->fault) return;
+        record.error = answer->fault->message;
+        record.detail = answer->fault->detail;
+        return;
+    }
+    record.error = to_string(is_cancelled(failure) ? errc::cancelled : errc::internal);
+    try {
+        std::rethrow_exception(failure);
+    } catch (const rpc_error& e) {
+        record.error = e.message();
+        record.detail = e.detail();
+    } catch (const std::exception& e) {
+        record.detail = e.what();
+    } catch (...) {
+    }
+}
+
+} // namespace
+
+handler logged(handler inner, std::function<void(const call_record&)> log) {
+    return [inner = std::move(inner),
+            log = std::move(log)](context& c, message call) -> maybe_awaitable<message> {
+        auto& time = clock::of(c.executor());
+        auto ended = [&c, &log, &time, begun = time.now()](const message* answer,
+                                                           const std::exception_ptr& failure) {
+            call_record record{c.method(), c.info().address, time.now() - begun, {}, {}};
+            describe(record, answer, failure);
+            log(record);
+        };
+        return observe(inner, c, std::move(call), std::move(ended));
+    };
+}
+
+namespace {
+
+/// One of the calls that run; counts down when it is destroyed, however the call ends.
+struct place {
+    explicit place(std::shared_ptr<std::atomic<std::size_t>> r) : running(std::move(r)) {}
+    place(place&&) noexcept = default;
+    ~place() {
+        if (running) running->fetch_sub(1);
+    }
+    std::shared_ptr<std::atomic<std::size_t>> running;
+};
+
+} // namespace
+
+handler limited(handler inner, std::size_t most) {
+    auto running = std::make_shared<std::atomic<std::size_t>>(0);
+    return [inner = std::move(inner), running,
+            most](context& c, message call) -> maybe_awaitable<message> {
+        if (running->fetch_add(1) >= most) {
+            running->fetch_sub(1);
+            return message::error(0, errc::overloaded, std::to_string(most) + " calls are running");
+        }
+        return observe(inner, c, std::move(call),
+                       [p = place(running)](const message*, const std::exception_ptr&) {});
+    };
+}
+
+handler with_timeout(handler inner, std::chrono::milliseconds span) {
+    return [inner = std::move(inner), span](context& c, message call) {
+        c.end_after(span);
+        return inner(c, std::move(call));
+    };
+}
+
+} // namespace oocrpc

@@ -1,0 +1,44 @@
+#include <oocrpc/message_stream.hpp>
+
+#include <oocrpc/connection.hpp>
+
+namespace oocrpc {
+
+void message_stream::on_reply(message m) {
+    if (end_) return;
+    m.own();
+    if (m.kind == message_kind::item)
+        items_.push_back(std::move(m));
+    else
+        end_ = std::move(m);
+    if (wait_) std::exchange(wait_, std::nullopt)->fire();
+}
+
+void message_stream::grant() {
+    if (end_ || ++taken_ * 2 < window_) return;
+    if (auto c = connection_.lock()) c->send_credit(id_, taken_);
+    taken_ = 0;
+}
+
+awaitable<message> message_stream::next() {
+    while (items_.empty() && !end_) {
+        if (!wait_) wait_.emplace();
+        auto arrival = *wait_;
+        co_await arrival.wait();
+    }
+    if (items_.empty()) co_return *end_;
+    message m = std::move(items_.front());
+    items_.pop_front();
+    grant();
+    co_return m;
+}
+
+void message_stream::cancel() {
+    auto c = connection_.lock();
+    if (!c || end_) return;
+    asio::dispatch(c->get_executor(), [c, id = id_] {
+        c->abandon(id, message::error(id, errc::cancelled, "the caller has enough"));
+    });
+}
+
+} // namespace oocrpc

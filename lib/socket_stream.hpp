@@ -1,0 +1,38 @@
+#pragma once
+
+#include <asio/write.hpp>
+
+#include <oocrpc/stream.hpp>
+
+namespace oocrpc {
+
+/// A byte stream over an Asio socket.
+template <class Socket> class socket_stream final : public byte_stream {
+  public:
+    socket_stream(Socket socket, std::string peer)
+        : socket_(std::move(socket)), peer_(std::move(peer)) {}
+
+    void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {
+        socket_.async_read_some(into, [user = std::move(user)](std::error_code ec, std::size_t n) {
+            user->on_read(ec, n);
+        });
+    }
+    void write(bytes from, std::shared_ptr<stream_user> user) override {
+        asio::async_write(
+            socket_, asio::buffer(from.data(), from.size()),
+            [user = std::move(user)](std::error_code ec, std::size_t) { user->on_written(ec); });
+    }
+    void close() noexcept override {
+        std::error_code ignored;
+        socket_.shutdown(Socket::shutdown_both, ignored);
+        socket_.close(ignored);
+    }
+    std::string peer_address() const override { return peer_; }
+    any_io_executor get_executor() override { return socket_.get_executor(); }
+
+  private:
+    Socket socket_;
+    std::string peer_;
+};
+
+} // namespace oocrpc

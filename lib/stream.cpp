@@ -1,0 +1,130 @@
+#include <oocrpc/stream.hpp>
+
+#include <asio/connect.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/local/stream_protocol.hpp>
+
+#include <filesystem>
+
+#include "socket_stream.hpp"
+#include <oocrpc/error.hpp>
+
+namespace oocrpc {
+namespace {
+
+using tcp = asio::ip::tcp;
+using local = asio::local::stream_protocol;
+
+std::string text_of(const tcp::endpoint& e) {
+    const auto address = e.address().to_string();
+    return (e.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(e.port());
+}
+
+std::unique_ptr<byte_stream> make_stream(tcp::socket socket) {
+    std::error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    const auto peer = socket.remote_endpoint(ignored);
+    return std::make_unique<socket_stream<tcp::socket>>(std::move(socket), text_of(peer));
+}
+
+std::unique_ptr<byte_stream> make_stream(local::socket socket) {
+    return std::make_unique<socket_stream<local::socket>>(std::move(socket), "unix");
+}
+
+[[noreturn]] void unavailable(const url& at, const std::error_code& why) {
+    if (why == asio::error::operation_aborted) throw rpc_error(errc::cancelled);
+    throw rpc_error(errc::unavailable, at.to_string() + ": " + why.message());
+}
+
+template <class Protocol> class socket_listener final : public listener {
+  public:
+    using acceptor = typename Protocol::acceptor;
+
+    socket_listener(acceptor a, url at) : acceptor_(std::move(a)), at_(std::move(at)) {}
+    ~socket_listener() override { close(); }
+
+    awaitable<std::unique_ptr<byte_stream>> accept() override {
+        auto socket = co_await acceptor_.async_accept(use_awaitable);
+        co_return make_stream(std::move(socket));
+    }
+    void close() noexcept override {
+        if (!acceptor_.is_open()) return;
+        std::error_code ignored;
+        acceptor_.close(ignored);
+        if (at_.via == url::transport::unix_socket) std::filesystem::remove(at_.path, ignored);
+    }
+    const url& address() const noexcept override { return at_; }
+
+  private:
+    acceptor acceptor_;
+    url at_;
+};
+
+void listen(tcp::acceptor& a, const tcp::endpoint& at, port_sharing sharing) {
+    a.open(at.protocol());
+    a.set_option(tcp::acceptor::reuse_address(true));
+    if (sharing == port_sharing::shared)
+        a.set_option(asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>(true));
+    a.bind(at);
+    a.listen();
+}
+
+std::unique_ptr<listener> listen_tcp(any_io_executor executor, url at, port_sharing sharing) {
+    tcp::resolver resolver(executor);
+    const auto found = resolver.resolve(at.host, std::to_string(at.port), tcp::resolver::passive);
+    tcp::acceptor a(executor);
+    listen(a, found.begin()->endpoint(), sharing);
+    at.port = a.local_endpoint().port();
+    return std::make_unique<socket_listener<tcp>>(std::move(a), std::move(at));
+}
+
+/// Removes a socket file that a process left behind; one that answers, or another kind of file,
+/// stays and makes bind() fail.
+void remove_stale(asio::any_io_executor executor, const std::string& path) {
+    std::error_code ec;
+    if (!std::filesystem::is_socket(path, ec)) return;
+    local::socket probe(executor);
+    probe.connect(path, ec);
+    if (ec == asio::error::connection_refused) std::filesystem::remove(path, ec);
+}
+
+std::unique_ptr<listener> listen_unix(any_io_executor executor, url at) {
+    remove_stale(executor, at.path);
+    local::acceptor a(executor);
+    a.open();
+    a.bind(local::endpoint(at.path));
+    a.listen();
+    return std::make_unique<socket_listener<local>>(std::move(a), std::move(at));
+}
+
+} // namespace
+
+std::unique_ptr<listener> listener::open(any_io_executor executor, url at, port_sharing sharing) {
+    try {
+        if (at.via == url::transport::unix_socket) return listen_unix(executor, at);
+        return listen_tcp(executor, at, sharing);
+    } catch (const std::system_error& e) {
+        throw rpc_error(errc::unavailable,
+                        "cannot listen on " + at.to_string() + ": " + e.code().message());
+    }
+}
+
+awaitable<std::unique_ptr<byte_stream>> connect_stream(url to) {
+    const auto executor = co_await this_coro::executor;
+    if (to.via == url::transport::unix_socket) {
+        local::socket socket(executor);
+        auto [ec] = co_await socket.async_connect(local::endpoint(to.path), use_tuple);
+        if (ec) unavailable(to, ec);
+        co_return make_stream(std::move(socket));
+    }
+    tcp::resolver resolver(executor);
+    const auto service = std::to_string(to.port);
+    auto [not_found, found] = co_await resolver.async_resolve(to.host, service, use_tuple);
+    if (not_found) unavailable(to, not_found);
+    tcp::socket socket(executor);
+    auto [ec, at] = co_await asio::async_connect(socket, found, use_tuple);
+    if (ec) unavailable(to, ec);
+    co_return make_stream(std::move(socket));
+}
+
+} // namespace oocrpc
