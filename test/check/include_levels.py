@@ -15,21 +15,21 @@ import sys
 
 LEVELS = [
     # 0: the vocabulary
-    "error value byte_buffer asio clock timer* promise result when deadline task_group unhandled "
-    "as_awaitable sleep* move_only_function scope* recycl*",
+    "error value byte_buffer asio clock timer* promise* result when deadline task_group unhandled "
+    "as_awaitable sleep* suspension child_group tuple_group endian",
     # 1: BSON and messages
-    "bson* message metadata",
+    "bson* reflect* message metadata limits",
     # 2: codecs and the dispatcher
     "codec native_codec mongo_codec dispatcher",
     # 3: bytes in and out
-    "stream memory_stream tcp* unix* url limits connection*",
+    "stream memory_stream tcp* unix* url connection*",
     # 4: what users write calls and services with
     "method context handler service server* client* connect streaming sink layers options hooks "
-    "reflect* describe* stats",
+    "describe* stats",
     # 5: the umbrella
     "oocrpc",
 ]
-SANS_IO = "bson* message metadata codec *_codec dispatcher"
+SANS_IO = "bson* reflect* message metadata codec *_codec dispatcher"
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
