@@ -21,6 +21,7 @@ with tempfile.TemporaryDirectory(prefix="oocrpc-install-") as root:
     run("meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", root)
     [pc] = pathlib.Path(root).rglob("oocrpc.pc")
     os.environ["PKG_CONFIG_PATH"] = str(pc.parent)
+    os.environ["LD_LIBRARY_PATH"] = str(pc.parent.parent)  # where the library is a shared one
     flags = run("pkg-config", "--cflags", "--libs", "oocrpc", stdout=subprocess.PIPE).stdout
     source = pathlib.Path(root, "consumer.cpp")
     source.write_text(pathlib.Path(consumer).read_text())
