@@ -52,8 +52,10 @@ std::optional<errc> errc_from_string(std::string_view message) noexcept {
 }
 
 rpc_error::rpc_error(std::string message, std::string detail, int code)
-    : std::system_error(std::error_code(code, category())), message_(std::move(message)),
-      detail_(std::move(detail)), what_(detail_.empty() ? message_ : message_ + ": " + detail_) {}
+    : std::system_error(std::error_code(code, category())),
+      message_(std::move(message)),
+      detail_(std::move(detail)),
+      what_(detail_.empty() ? message_ : message_ + ": " + detail_) {}
 
 rpc_error::rpc_error(errc e, std::string detail)
     : rpc_error(std::string(to_string(e)), std::move(detail), static_cast<int>(e)) {}

@@ -31,10 +31,10 @@ TEST_CASE("every identifier on the wire is read back to its error") {
 TEST_CASE("a cancellation is known whether Asio or the library raised it") {
     CHECK(oocrpc::is_cancelled(
         std::make_exception_ptr(std::system_error(asio::error::operation_aborted))));
-    CHECK(oocrpc::is_cancelled(
-        std::make_exception_ptr(oocrpc::rpc_error(oocrpc::errc::cancelled))));
+    CHECK(
+        oocrpc::is_cancelled(std::make_exception_ptr(oocrpc::rpc_error(oocrpc::errc::cancelled))));
     CHECK_FALSE(oocrpc::is_cancelled(std::make_exception_ptr(std::runtime_error("x"))));
     CHECK_FALSE(oocrpc::is_cancelled(nullptr));
 }
 
-} // TEST_SUITE
+} // TEST_SUITE("error")
