@@ -39,6 +39,29 @@ class client_core;
 /// deadline allows waiting for the next attempt to connect; it then shares the fate of that attempt.
 /// Moves, does not copy. Destroying it ends its calls with `unavailable`.
 class client : public caller {
+    struct start_call {
+        template <class Handler>
+        void operator()(Handler handler, std::shared_ptr<call_target> target, message call,
+                        call_options options) const {
+            if (auto c = target->ready())
+                return detail::initiate_call{}(std::move(handler), std::move(c), std::move(call),
+                                               std::move(options));
+            call.own();
+            // Runs where the handler does, so that its cancellation slot may be emitted there.
+            const auto executor = any_io_executor(
+                asio::get_associated_executor(handler, target->get_executor()));
+            auto slot = asio::get_associated_cancellation_slot(handler);
+            auto finish = [handler = std::move(handler)](std::exception_ptr e, message m) mutable {
+                if (e) m = message::error(0, errc::cancelled, "the caller gave up");
+                detail::complete(handler, std::move(m));
+            };
+            asio::co_spawn(executor,
+                           caller::exchange_on(std::move(target), std::move(call), std::move(options)),
+                           asio::bind_cancellation_slot(
+                               slot, asio::bind_executor(executor, std::move(finish))));
+        }
+    };
+
   public:
     /// Throws rpc_error(invalid_argument) for a URL that cannot be read. Connects with the first
     /// call.
@@ -64,35 +87,11 @@ class client : public caller {
 
   private:
     friend awaitable<client> connect(std::string to, client_options options);
-    struct start_call;
     detail::client_core& core() const noexcept;
 };
 
 /// A client on the awaiting coroutine's executor whose first connection is there. Throws
 /// `unavailable` where the server cannot be reached, `invalid_argument` for a bad URL.
 awaitable<client> connect(std::string to, client_options options = {});
-
-struct client::start_call {
-    template <class Handler>
-    void operator()(Handler handler, std::shared_ptr<call_target> target, message call,
-                    call_options options) const {
-        if (auto c = target->ready())
-            return detail::initiate_call{}(std::move(handler), std::move(c), std::move(call),
-                                           std::move(options));
-        call.own();
-        // Runs where the handler does, so that its cancellation slot may be emitted there.
-        const auto executor = any_io_executor(
-            asio::get_associated_executor(handler, target->get_executor()));
-        auto slot = asio::get_associated_cancellation_slot(handler);
-        auto finish = [handler = std::move(handler)](std::exception_ptr e, message m) mutable {
-            if (e) m = message::error(0, errc::cancelled, "the caller gave up");
-            detail::complete(handler, std::move(m));
-        };
-        asio::co_spawn(executor,
-                       caller::exchange_on(std::move(target), std::move(call), std::move(options)),
-                       asio::bind_cancellation_slot(
-                           slot, asio::bind_executor(executor, std::move(finish))));
-    }
-};
 
 } // namespace oocrpc
