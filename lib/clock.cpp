@@ -43,6 +43,11 @@ time_point clock::now() const noexcept {
     return virtual_now_ ? *virtual_now_ : std::chrono::steady_clock::now();
 }
 
+time_point clock::after(duration how_long) const noexcept {
+    auto now = this->now();
+    return how_long > time_point::max() - now ? time_point::max() : now + how_long;
+}
+
 std::size_t clock::armed() const noexcept {
     std::lock_guard lock(mutex_);
     return heap_.size();
@@ -221,7 +226,7 @@ bool timer::armed() const noexcept {
 
 awaitable<void> sleep_for(duration how_long) {
     auto ex = co_await this_coro::executor;
-    auto at = clock::of(ex).now() + how_long;
+    auto at = clock::of(ex).after(how_long);
     co_await sleep_until(at);
 }
 

@@ -41,6 +41,7 @@ void suspension_list::remove(suspension& s) noexcept {
 }
 
 void suspension_list::shutdown() {
+    shut_down_ = true;
     // Destroying a handler posts the unwinding of its coroutine to the context, which destroys
     // what is queued after this service has shut down. One at a time: that may remove others.
     while (first_) auto dropped = first_->release();

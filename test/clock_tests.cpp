@@ -6,6 +6,7 @@
 using namespace oocrpc;
 using namespace std::chrono_literals;
 using test::run;
+using test::settle;
 using test::spawned;
 
 TEST_SUITE("clock") {
@@ -193,6 +194,20 @@ TEST_SUITE("clock") {
         u.arm(time.now() + 1h, [] {});
         io.run();
         CHECK(time.armed() == 2);
+    }
+
+    TEST_CASE("a sleep of the longest duration waits and can be cancelled") {
+        run([](asio::io_context&, oocrpc::clock& time) -> awaitable<void> {
+            auto ex = co_await this_coro::executor;
+            CHECK(time.after(duration::max()) == time_point::max());
+            CHECK(time.after(-1s) == time.now() - 1s);
+            spawned sleeper(ex, sleep_for(duration::max()));
+            co_await sleep_for(60s);
+            CHECK_FALSE(sleeper.done);
+            sleeper.cancel();
+            co_await settle();
+            CHECK(is_cancelled(sleeper.error));
+        });
     }
 
     TEST_CASE("ten thousand sleepers share one clock and all wake in time") {

@@ -40,6 +40,8 @@ class clock : public asio::execution_context::service {
     ~clock() override;
 
     time_point now() const noexcept;
+    /// now() + `how_long`; where that is beyond all time points, the last of them: never.
+    time_point after(duration how_long) const noexcept;
     /// How many timers are armed.
     std::size_t armed() const noexcept;
 

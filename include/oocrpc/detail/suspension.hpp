@@ -68,12 +68,15 @@ class suspension_list : public asio::execution_context::service {
 
     void add(suspension& s) noexcept;
     void remove(suspension& s) noexcept;
+    /// True once the context is being destroyed, and with it all coroutines in an order of its own.
+    bool is_shut_down() const noexcept { return shut_down_; }
 
   private:
     void shutdown() override;
 
     std::mutex mutex_;
     suspension* first_ = nullptr;
+    bool shut_down_ = false;
 };
 
 template <class Started, class OnCancel>
