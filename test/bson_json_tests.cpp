@@ -202,6 +202,48 @@ TEST_CASE("decimal128 has the text of the specification") {
     CHECK(decimal(0x3041ed09bead87c0, 0x378d8e6400000000) == "0");
 }
 
+// From MongoDB's BSON corpus, decimal128-1.json: the bytes as they stand in a document.
+TEST_CASE("decimal128 agrees with the BSON corpus both ways") {
+    struct vector {
+        const char* hex;
+        const char* text;
+    };
+    for (auto [hex, text] : {
+             vector{"F2AF967ED05C82DE3297FF6FDE3CF22F",
+                    "0.000001234567890123456789012345678901234"},
+             {"D2040000000000000000000000003430", "0.001234"},
+             {"40EF5A07000000000000000000002A30", "0.00123400000"},
+             {"01000000000000000000000000003E30", "0.1"},
+             {"00000000000000000000000000003EB0", "-0.0"},
+             {"D0070000000000000000000000003A30", "2.000"},
+             {"F2AF967ED05C82DE3297FF6FDE3C4030", "1234567890123456789012345678901234"},
+             {"FFFFFFFF638E8D37C087ADBE09ED0100", "9.999999999999999999999999999999999E-6143"},
+             {"01000000000000000000000000000080", "-1E-6176"},
+             {"F2AF967ED05C82DE3297FF6FDE3CF02F", "1.234567890123456789012345678901234E-7"},
+             {"64000000000000000000000000002CB0", "-1.00E-8"},
+             {"0000000000000000000000000000205F", "0E+6000"},
+             {"00000000000000000000000000007A2B", "0E-611"},
+             {"1A040000000000000000000000004230", "1.050E+4"},
+             {"69000000000000000000000000004230", "1.05E+3"},
+             {"FFFFFFFFFFFFFFFFFFFFFFFFFFFF4030", "5192296858534827628530496329220095"},
+             {"000000000A5BC138938D44C64D31FE5F", "1.000000000000000000000000000000000E+6144"},
+             {"FFFFFFFF638E8D37C087ADBE09EDFF5F", "9.999999999999999999999999999999999E+6144"},
+         }) {
+        raw bytes;
+        for (std::string_view rest = hex; !rest.empty(); rest.remove_prefix(2))
+            bytes.push_back(
+                static_cast<std::uint8_t>(std::stoi(std::string(rest, 0, 2), nullptr, 16)));
+        CHECK(decimal_bytes(text) == bytes);
+        CHECK(bson::to_json({type::decimal128, bytes})["$numberDecimal"] == text);
+    }
+    CHECK(decimal(0xec1000000000efbe, 0xadde1032547698ba) == "-0");
+    CHECK(decimal(0x6c11ffffffffffff, 0xffffffffffffffff) == "0E+3");
+    CHECK(decimal_bytes("-100E-10") == decimal_bytes("-1.00E-8"));
+    CHECK(decimal_bytes("12345689012345789012345E+12") ==
+          decimal_bytes("1.2345689012345789012345E+34"));
+    CHECK(decimal_bytes("." + std::string(998, '0') + "1") == decimal_bytes("1E-999"));
+}
+
 TEST_CASE("the text of a decimal128 becomes its bytes again") {
     auto bytes = [](std::uint64_t high, std::uint64_t low) {
         return number(low, 8) + number(high, 8);

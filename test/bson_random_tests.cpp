@@ -161,7 +161,7 @@ TEST_CASE("what nlohmann writes we read alike, and the other way round") {
 TEST_CASE("random documents of all types survive canonical JSON and its text byte by byte") {
     MESSAGE("seed " << seed);
     source from(seed + 1);
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < 2000; ++i) {
         CAPTURE(i);
         auto d = from.any(4, false);
         REQUIRE(fault_of(d) == "");
@@ -186,7 +186,7 @@ TEST_CASE("random changes to random documents are refused or read, never worse")
     MESSAGE("seed " << seed);
     source from(seed + 2);
     std::size_t valid = 0;
-    for (int i = 0; i < 20000; ++i) {
+    for (int i = 0; i < 10000; ++i) {
         auto d = from.any(3, false);
         for (auto n = 1 + from.below(3); n--;)
             d[from.below(d.size())] = static_cast<std::uint8_t>(from.below(256));
@@ -197,7 +197,7 @@ TEST_CASE("random changes to random documents are refused or read, never worse")
         bson::append_canonical(canonical, view(d));
         CHECK_FALSE(text.empty());
     }
-    CHECK(valid > 1000);
+    CHECK(valid > 500);
 }
 
 TEST_SUITE_END();
