@@ -53,7 +53,7 @@ std::optional<number> parse(std::string_view text) {
         if (c != '0' || !n.digits.empty()) n.digits += c;
     }
     if (!any) return {};
-    if (n.digits.empty()) n.digits = "0";
+    if (n.digits.empty()) n.digits.push_back('0');
     if (i == text.size()) return n;
     if (text[i] != 'e' && text[i] != 'E') return {};
     auto rest = text.substr(i + 1);

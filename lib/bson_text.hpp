@@ -22,7 +22,7 @@ std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text);
 
 /// RFC 3339 with milliseconds where there are any; nothing outside the years 1970 to 9999.
 std::optional<std::string> date_to_text(std::int64_t milliseconds);
-/// Milliseconds since 1970; takes any offset, and fractions of a second to the millisecond.
+/// Milliseconds since 1970; takes any offset, and up to three digits of a second's fraction.
 std::optional<std::int64_t> date_from_text(std::string_view text);
 
 /// The shortest text that reads back as the same double, always with a point or an exponent;

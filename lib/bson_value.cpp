@@ -1,6 +1,8 @@
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/error.hpp>
 
+#include <cstdio>
+
 namespace oocrpc::bson {
 
 std::string read_error::text() const {
@@ -71,6 +73,12 @@ bool fail_type(read_error& e, std::string_view expected, value_view v) {
 bool fail_range(read_error& e, std::string expected, std::string least, std::string most,
                 value_view v) {
     return e.fail(expected + " (" + least + " to " + most + ")", with_number(v));
+}
+
+bool fail_float(read_error& e, double got) {
+    char text[32];
+    std::snprintf(text, sizeof text, "double %g", got);
+    return e.fail("float", text);
 }
 
 bool fail_count(read_error& e, std::string_view what, std::size_t expected, std::size_t got) {

@@ -18,6 +18,9 @@ enum class json_mode {
 };
 
 /// The value as JSON. `v` has to be validated; its depth bounds the recursion.
+///
+/// In canonical mode put() gives the same bytes again, but for what has no text of its own: the
+/// payload of a NaN, a decimal128 that is not canonical, and a document that looks like a wrapper.
 json to_json(value_view v, json_mode mode = json_mode::relaxed);
 
 /// Appends the bytes of `v`, with Extended JSON wrappers turned back into what they stand for, and

@@ -31,6 +31,7 @@ template <class T> bool get_value(value_view v, T& out, read_error& e);
 bool fail_type(read_error& e, std::string_view expected, value_view v);
 bool fail_range(read_error& e, std::string expected, std::string least, std::string most,
                 value_view v);
+bool fail_float(read_error& e, double got);
 bool fail_count(read_error& e, std::string_view what, std::size_t expected, std::size_t got);
 // The real number that `v` stands for, where it is one or a whole number with an exact double.
 bool read_real(value_view v, double& out, read_error& e);
@@ -61,7 +62,7 @@ template <class F> bool get_real(value_view v, F& out, read_error& e) {
     if (!read_real(v, d, e)) return false;
     if constexpr (std::is_same_v<F, float>)
         if (std::isfinite(d) && std::abs(d) > std::numeric_limits<float>::max())
-            return e.fail("float", "double " + std::to_string(d));
+            return fail_float(e, d);
     out = static_cast<F>(d);
     return true;
 }
@@ -78,12 +79,12 @@ template <class T> bool get_time(value_view v, T& out, read_error& e) {
     using namespace std::chrono;
     if (v.t != type::datetime) return fail_type(e, "datetime", v);
     milliseconds since(v.as_int64());
-    auto least = ceil<milliseconds>(duration<double, std::milli>(T::min().time_since_epoch()));
-    auto most = floor<milliseconds>(duration<double, std::milli>(T::max().time_since_epoch()));
-    if constexpr (std::ratio_less_v<typename T::period, std::milli>)
-        if (since < least || since > most)
-            return fail_range(e, "datetime", std::to_string(least.count()),
-                              std::to_string(most.count()), v);
+    // As doubles, since neither unit need be able to hold the other's limits.
+    using real = duration<double, std::milli>;
+    auto least = real(T::min().time_since_epoch()), most = real(T::max().time_since_epoch());
+    if (real(since) < least || real(since) > most)
+        return fail_range(e, "datetime", std::to_string(static_cast<std::int64_t>(least.count())),
+                          std::to_string(static_cast<std::int64_t>(most.count())), v);
     out = T(floor<typename T::duration>(since));
     return true;
 }

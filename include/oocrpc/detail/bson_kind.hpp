@@ -103,7 +103,8 @@ template <class T> constexpr kind kind_of() {
         return kind::user_json;
     else if constexpr (same_as<T, bool>)
         return kind::boolean;
-    else if constexpr (same_as<T, std::nullptr_t> || same_as<T, std::monostate>)
+    else if constexpr (same_as<T, std::nullptr_t> || same_as<T, std::monostate> ||
+                       std::is_void_v<T>)
         return kind::nothing;
     else if constexpr (is_optional<T>)
         return kind::maybe;

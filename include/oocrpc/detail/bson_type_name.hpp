@@ -31,7 +31,7 @@ std::string tuple_text(std::index_sequence<I...>) {
 // Outer are the structs that T stands in: a struct that contains itself is named, not unfolded.
 template <class T, class... Outer> std::string type_name_in() {
     constexpr auto k = kind_of<T>();
-    if constexpr (std::is_void_v<T> || k == kind::nothing)
+    if constexpr (k == kind::nothing)
         return "null";
     else if constexpr ((std::is_same_v<T, Outer> || ...))
         return "{...}";
