@@ -7,7 +7,8 @@
 namespace oocrpc::detail {
 
 argument_reader::argument_reader(bson::value_view arguments, const std::vector<std::string>& names)
-    : arguments_(arguments), names_(names) {
+    : arguments_(arguments),
+      names_(names) {
     if (arguments_.t != bson::type::array) return;
     at_ = bson::elements(arguments_.as_document()).begin();
     more_ = at_ != std::default_sentinel;
@@ -42,8 +43,7 @@ void argument_reader::wrong(std::size_t i, const bson::read_error& e) {
 }
 
 std::string argument_reader::surplus(std::size_t given) const {
-    return "expected " + std::to_string(names_.size()) + " arguments, got " +
-           std::to_string(given);
+    return "expected " + std::to_string(names_.size()) + " arguments, got " + std::to_string(given);
 }
 
 std::string argument_reader::finish() {

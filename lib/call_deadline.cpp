@@ -6,12 +6,18 @@ namespace {
 
 const char* adjective(deadline_origin origin) {
     switch (origin) {
-    case deadline_origin::none: return "no";
-    case deadline_origin::by_default: return "default";
-    case deadline_origin::call: return "call";
-    case deadline_origin::inherited: return "inherited";
-    case deadline_origin::caller: return "caller's";
-    case deadline_origin::server: return "server";
+    case deadline_origin::none:
+        return "no";
+    case deadline_origin::by_default:
+        return "default";
+    case deadline_origin::call:
+        return "call";
+    case deadline_origin::inherited:
+        return "inherited";
+    case deadline_origin::caller:
+        return "caller's";
+    case deadline_origin::server:
+        return "server";
     }
     return "";
 }

@@ -35,9 +35,8 @@ awaitable<json> caller::call_dynamic(target_ptr target, std::string name, json a
     co_return bson::to_json(answer.body);
 }
 
-awaitable<std::shared_ptr<message_stream>> caller::open_on(target_ptr target, message call,
-                                                           call_options options,
-                                                           std::int32_t window) {
+awaitable<std::shared_ptr<message_stream>>
+caller::open_on(target_ptr target, message call, call_options options, std::int32_t window) {
     const auto executor = co_await this_coro::executor;
     const auto* scope = detail::scope_of(executor);
     auto c = target->ready();
@@ -46,8 +45,7 @@ awaitable<std::shared_ptr<message_stream>> caller::open_on(target_ptr target, me
         c = co_await target->acquire(options);
     }
     if (!detail::running_here(c->get_executor()))
-        throw rpc_error(errc::invalid_argument,
-                        "a stream is opened on the executor of its client");
+        throw rpc_error(errc::invalid_argument, "a stream is opened on the executor of its client");
     co_return c->open(std::move(call), options, scope ? scope->deadline : call_deadline{}, window);
 }
 
@@ -58,9 +56,7 @@ class single_target final : public call_target {
   public:
     explicit single_target(std::shared_ptr<connection> c) : connection_(std::move(c)) {}
     std::shared_ptr<connection> ready() override { return connection_; }
-    awaitable<std::shared_ptr<connection>> acquire(call_options) override {
-        co_return connection_;
-    }
+    awaitable<std::shared_ptr<connection>> acquire(call_options) override { co_return connection_; }
     any_io_executor get_executor() const override { return connection_->get_executor(); }
 
   private:
@@ -70,6 +66,7 @@ class single_target final : public call_target {
 } // namespace
 
 peer::peer(std::shared_ptr<connection> c)
-    : caller(std::make_shared<single_target>(c)), connection_(std::move(c)) {}
+    : caller(std::make_shared<single_target>(c)),
+      connection_(std::move(c)) {}
 
 } // namespace oocrpc

@@ -21,17 +21,26 @@ detail::client_core& client::core() const noexcept {
     return static_cast<detail::client_core&>(*target_);
 }
 
-void client::close() { core().close(); }
+void client::close() {
+    core().close();
+}
 
-const url& client::address() const noexcept { return core().address(); }
+const url& client::address() const noexcept {
+    return core().address();
+}
 
-any_io_executor client::get_executor() const { return target_->get_executor(); }
+any_io_executor client::get_executor() const {
+    return target_->get_executor();
+}
 
-std::size_t client::connected() const noexcept { return core().connected(); }
+std::size_t client::connected() const noexcept {
+    return core().connected();
+}
 
 awaitable<client> connect(std::string to, client_options options) {
     client c(co_await this_coro::executor, to, std::move(options));
-    co_await c.core().acquire({});
+    call_options by_default;
+    co_await c.core().acquire(std::move(by_default));
     co_return c;
 }
 

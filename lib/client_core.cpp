@@ -8,8 +8,11 @@
 namespace oocrpc::detail {
 
 client_core::client_core(any_io_executor executor, url to, client_options options)
-    : executor_(std::move(executor)), to_(std::move(to)), options_(std::move(options)),
-      clock_(clock::of(executor_)), slots_(std::max<std::size_t>(options_.connections, 1)) {
+    : executor_(std::move(executor)),
+      to_(std::move(to)),
+      options_(std::move(options)),
+      clock_(clock::of(executor_)),
+      slots_(std::max<std::size_t>(options_.connections, 1)) {
     if (options_.serve) serve_ = std::make_shared<const handler>(options_.serve);
 }
 
@@ -110,9 +113,9 @@ awaitable<client_core::connection_ptr> client_core::open(slot& s) {
         if (e.code() != errc::deadline_exceeded) throw;
     }
     if (!bytes)
-        throw rpc_error(errc::unavailable,
-                        to_.to_string() + ": no connection within " +
-                            std::to_string(options_.connect_timeout.count()) + " ms");
+        throw rpc_error(errc::unavailable, to_.to_string() + ": no connection within " +
+                                               std::to_string(options_.connect_timeout.count()) +
+                                               " ms");
     connection_options options;
     options.limit = options_.limit;
     options.default_timeout = options_.default_timeout;
@@ -167,9 +170,8 @@ void client_core::close() {
 }
 
 std::size_t client_core::connected() const noexcept {
-    return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](auto& s) {
-        return s.open && s.open->usable();
-    }));
+    return static_cast<std::size_t>(std::count_if(
+        slots_.begin(), slots_.end(), [](auto& s) { return s.open && s.open->usable(); }));
 }
 
 } // namespace oocrpc::detail

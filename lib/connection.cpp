@@ -23,17 +23,22 @@ std::shared_ptr<connection> connection::start(std::unique_ptr<byte_stream> strea
                                               std::unique_ptr<oocrpc::codec> codec,
                                               std::shared_ptr<const handler> serve,
                                               connection_options options) {
-    std::shared_ptr<connection> c(new connection(std::move(stream), std::move(codec),
-                                                 std::move(serve), std::move(options)));
+    std::shared_ptr<connection> c(
+        new connection(std::move(stream), std::move(codec), std::move(serve), std::move(options)));
     c->read();
     return c;
 }
 
 connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocrpc::codec> codec,
                        std::shared_ptr<const handler> serve, connection_options options)
-    : executor_(stream->get_executor()), stream_(std::move(stream)), codec_(std::move(codec)),
-      serve_(std::move(serve)), options_(std::move(options)), clock_(clock::of(executor_)),
-      timer_(executor_), runners_(std::make_unique<detail::runner_pool>(executor_)) {
+    : executor_(stream->get_executor()),
+      stream_(std::move(stream)),
+      codec_(std::move(codec)),
+      serve_(std::move(serve)),
+      options_(std::move(options)),
+      clock_(clock::of(executor_)),
+      timer_(executor_),
+      runners_(std::make_unique<detail::runner_pool>(executor_)) {
     info_.address = stream_->peer_address();
     info_.protocol = codec_->protocol();
 }
@@ -105,29 +110,34 @@ void connection::decode_all() {
 
 void connection::on_message(message& m) {
     switch (m.kind) {
-    case message_kind::call: return on_call(m);
+    case message_kind::call:
+        return on_call(m);
     case message_kind::reply:
     case message_kind::item:
-    case message_kind::error: return on_reply(m);
+    case message_kind::error:
+        return on_reply(m);
     case message_kind::cancel:
         if (auto* c = dispatcher_.find_running(m.id)) cancel_running(*c);
         return;
-    case message_kind::credit: return on_credit(m);
-    case message_kind::ping: return void(put(message::control(message_kind::pong, m.id)));
+    case message_kind::credit:
+        return on_credit(m);
+    case message_kind::ping:
+        return void(put(message::control(message_kind::pong, m.id)));
     case message_kind::goaway:
         going_away_ = true;
         if (options_.on_goaway) options_.on_goaway(m.method);
         return;
     case message_kind::pong:
-    case message_kind::ignored: return;
+    case message_kind::ignored:
+        return;
     }
 }
 
 void connection::on_peer_gone(std::error_code ec) {
     const auto self = shared_from_this();
-    const auto why = !peer_error_.empty()           ? peer_error_
+    const auto why = !peer_error_.empty()     ? peer_error_
                      : ec == asio::error::eof ? "the peer closed the connection"
-                                                    : ec.message();
+                                              : ec.message();
     if (ec != asio::error::eof) return close(rpc_error(errc::unavailable, why));
     // The peer may have closed its sending half only: what was answered still goes out.
     state_ = state::flushing;
@@ -149,7 +159,9 @@ void connection::violation(std::string reason) {
 
 // Writing.
 
-encoded connection::put(const message& m) { return codec_->encode(m, out_); }
+encoded connection::put(const message& m) {
+    return codec_->encode(m, out_);
+}
 
 void connection::flush() {
     if (writing_ || in_batch_ || out_.empty() || state_ == state::closed) return;
@@ -228,8 +240,7 @@ void connection::drain() {
     asio::dispatch(executor_, [self = shared_from_this()] {
         if (self->state_ != state::open) return;
         self->state_ = state::draining;
-        if (self->peer_has_ids_ ||
-            self->dispatcher_.peer() == dispatcher::peer_kind::extended) {
+        if (self->peer_has_ids_ || self->dispatcher_.peer() == dispatcher::peer_kind::extended) {
             auto goaway = message::control(message_kind::goaway, 0);
             goaway.method = "draining";
             self->put(goaway);

@@ -74,20 +74,16 @@ void connection::put_call(const message& call) {
         dispatcher_.sent(call.id);
         return flush();
     case encoded::too_large:
-        return refuse(
-            [self = shared_from_this(), id = call.id](message why) {
-                self->dispatcher_.abandon(id, std::move(why));
-            },
-            message::error(call.id, errc::message_too_large,
-                           "the call exceeds the limit of a message, " +
-                               std::to_string(options_.limit.max_message) + " bytes"));
+        return refuse([self = shared_from_this(), id = call.id](
+                          message why) { self->dispatcher_.abandon(id, std::move(why)); },
+                      message::error(call.id, errc::message_too_large,
+                                     "the call exceeds the limit of a message, " +
+                                         std::to_string(options_.limit.max_message) + " bytes"));
     case encoded::unsupported:
-        return refuse(
-            [self = shared_from_this(), id = call.id](message why) {
-                self->dispatcher_.abandon(id, std::move(why));
-            },
-            message::error(call.id, errc::invalid_argument,
-                           info_.protocol + " cannot carry this call"));
+        return refuse([self = shared_from_this(), id = call.id](
+                          message why) { self->dispatcher_.abandon(id, std::move(why)); },
+                      message::error(call.id, errc::invalid_argument,
+                                     info_.protocol + " cannot carry this call"));
     }
 }
 
@@ -123,8 +119,7 @@ void connection::abandon(std::int64_t id, message outcome) {
 
 void connection::fail_waiters(const rpc_error& reason) {
     held_.clear();
-    for (auto id : dispatcher_.all_waiting())
-        dispatcher_.abandon(id, message::error(id, reason));
+    for (auto id : dispatcher_.all_waiting()) dispatcher_.abandon(id, message::error(id, reason));
 }
 
 void connection::send_credit(std::int64_t id, std::int32_t n) {

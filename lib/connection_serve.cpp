@@ -32,8 +32,8 @@ void connection::on_call(message& call) {
     auto c = take_context();
     c->begin(call);
     if (call.timeout_ms >= 0)
-        c->deadline_ = call_deadline::after(std::chrono::milliseconds(call.timeout_ms),
-                                            batch_time_, deadline_origin::caller);
+        c->deadline_ = call_deadline::after(std::chrono::milliseconds(call.timeout_ms), batch_time_,
+                                            deadline_origin::caller);
     if (options_.max_call_time) c->end_after(*options_.max_call_time);
     if (auto why = refuse_call(*c)) {
         finish(*c, std::move(*why));

@@ -2,7 +2,6 @@
 
 #include "collected.hpp"
 #include <oocrpc/connection.hpp>
-#include <oocrpc/peer.hpp>
 
 namespace oocrpc {
 
@@ -33,13 +32,21 @@ void context::end_after(std::chrono::milliseconds span) {
     connection_.arm(deadline_.at);
 }
 
-const peer_info& context::info() const noexcept { return connection_.info(); }
+const peer_info& context::info() const noexcept {
+    return connection_.info();
+}
 
-const limits& context::limits() const noexcept { return connection_.options_.limit; }
+const limits& context::limits() const noexcept {
+    return connection_.options_.limit;
+}
 
-peer context::peer() const { return oocrpc::peer(connection_.shared_from_this()); }
+std::shared_ptr<connection> context::shared_connection() const {
+    return connection_.shared_from_this();
+}
 
-any_io_executor context::executor() const { return connection_.get_executor(); }
+any_io_executor context::executor() const {
+    return connection_.get_executor();
+}
 
 void context::open_stream() {
     if (!streaming_ && !collected_) collected_ = std::make_unique<collected>();

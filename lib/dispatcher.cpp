@@ -49,7 +49,9 @@ std::int64_t dispatcher::start_stream(std::shared_ptr<reply_receiver> r, call_de
     return id;
 }
 
-std::int64_t dispatcher::start_oneway() noexcept { return oneway_bit | next_oneway_++; }
+std::int64_t dispatcher::start_oneway() noexcept {
+    return oneway_bit | next_oneway_++;
+}
 
 void dispatcher::sent(std::int64_t id) {
     if (peer_ != peer_kind::extended) fifo_.push_back(id);
@@ -125,7 +127,9 @@ std::vector<std::int64_t> dispatcher::expired(time_point now) const {
     return ids;
 }
 
-std::vector<std::int64_t> dispatcher::all_waiting() const { return expired(time_point::max()); }
+std::vector<std::int64_t> dispatcher::all_waiting() const {
+    return expired(time_point::max());
+}
 
 dispatcher::time_point dispatcher::next_deadline() const noexcept {
     auto next = time_point::max();

@@ -11,8 +11,7 @@ namespace {
 
 /// Runs `inner` and tells `ended` how it went: the answer, or null and what was thrown. `ended`
 /// is destroyed in any case, also with a coroutine that never came to its end.
-template <class Ended>
-awaitable<message> wait_for(awaitable<message> work, Ended ended) {
+template <class Ended> awaitable<message> wait_for(awaitable<message> work, Ended ended) {
     std::exception_ptr failure;
     message answer;
     try {
@@ -90,8 +89,8 @@ struct place {
 
 handler limited(handler inner, std::size_t most) {
     auto running = std::make_shared<std::atomic<std::size_t>>(0);
-    return [inner = std::move(inner), running,
-            most](context& c, message call) -> maybe_awaitable<message> {
+    return [inner = std::move(inner), running, most](context& c,
+                                                     message call) -> maybe_awaitable<message> {
         if (running->fetch_add(1) >= most) {
             running->fetch_sub(1);
             return message::error(0, errc::overloaded, std::to_string(most) + " calls are running");

@@ -33,7 +33,9 @@ struct pipe {
 class memory_stream final : public byte_stream {
   public:
     memory_stream(std::shared_ptr<pipe> in, std::shared_ptr<pipe> out, any_io_executor executor)
-        : in_(std::move(in)), out_(std::move(out)), executor_(std::move(executor)) {}
+        : in_(std::move(in)),
+          out_(std::move(out)),
+          executor_(std::move(executor)) {}
     ~memory_stream() override { close(); }
 
     void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {

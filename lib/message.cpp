@@ -42,8 +42,14 @@ message message::control(message_kind kind, std::int64_t id) {
 }
 
 message::message(const message& other)
-    : kind(other.kind), oneway(other.oneway), credit(other.credit), id(other.id),
-      timeout_ms(other.timeout_ms), method(other.method), body(other.body), meta(other.meta),
+    : kind(other.kind),
+      oneway(other.oneway),
+      credit(other.credit),
+      id(other.id),
+      timeout_ms(other.timeout_ms),
+      method(other.method),
+      body(other.body),
+      meta(other.meta),
       fault(other.fault ? std::make_unique<failure>(*other.fault) : nullptr) {
     own();
 }

@@ -21,7 +21,9 @@ void store_be(std::uint8_t* p, std::size_t n) noexcept {
     p[3] = static_cast<std::uint8_t>(n);
 }
 
-decoded malformed(std::string reason) { return {decoded::state::malformed, 0, std::move(reason)}; }
+decoded malformed(std::string reason) {
+    return {decoded::state::malformed, 0, std::move(reason)};
+}
 
 /// Reads the keys of one body into a message; `reason` says what is wrong with it.
 class body_reader {
@@ -143,7 +145,8 @@ class body_reader {
             }
         }
         if (!named) return fail("error.message is missing");
-        if (code == 0) code = static_cast<int>(errc_from_string(message).value_or(errc::application));
+        if (code == 0)
+            code = static_cast<int>(errc_from_string(message).value_or(errc::application));
         m_.fault.reset(
             new failure{std::string(message), std::string(detail), static_cast<int>(code)});
         return true;
@@ -230,10 +233,18 @@ void write_error(bson::document_writer& doc, const message& m) {
 bool write_info(bson::document_writer& doc, const message& m) {
     bson::document_writer info(doc, "info");
     switch (m.kind) {
-    case message_kind::cancel: info.add("cancel", m.id); break;
-    case message_kind::ping: info.add("ping", m.id); break;
-    case message_kind::pong: info.add("pong", m.id); break;
-    case message_kind::goaway: info.add("goaway", m.method); break;
+    case message_kind::cancel:
+        info.add("cancel", m.id);
+        break;
+    case message_kind::ping:
+        info.add("ping", m.id);
+        break;
+    case message_kind::pong:
+        info.add("pong", m.id);
+        break;
+    case message_kind::goaway:
+        info.add("goaway", m.method);
+        break;
     case message_kind::credit: {
         bson::document_writer credit(info, "credit");
         credit.add("id", m.id);
@@ -241,7 +252,8 @@ bool write_info(bson::document_writer& doc, const message& m) {
         credit.finish();
         break;
     }
-    default: return false;
+    default:
+        return false;
     }
     info.finish();
     return true;
@@ -249,11 +261,18 @@ bool write_info(bson::document_writer& doc, const message& m) {
 
 bool write_body(bson::document_writer& doc, const message& m) {
     switch (m.kind) {
-    case message_kind::call: write_call(doc, m); return true;
+    case message_kind::call:
+        write_call(doc, m);
+        return true;
     case message_kind::reply:
-    case message_kind::item: write_reply(doc, m); return true;
-    case message_kind::error: write_error(doc, m); return true;
-    default: return write_info(doc, m);
+    case message_kind::item:
+        write_reply(doc, m);
+        return true;
+    case message_kind::error:
+        write_error(doc, m);
+        return true;
+    default:
+        return write_info(doc, m);
     }
 }
 

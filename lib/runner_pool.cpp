@@ -65,7 +65,7 @@ awaitable<bool> runner_pool::serve_one(runner& self, job& next) {
         co_await this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     // Work that the handler left behind still refers to this scope and must not inherit from a
     // later call: then the scope, and with it the runner, is used no more.
-    co_return open && self.scope->references.load(std::memory_order_relaxed) == references;
+    co_return open&& self.scope->references.load(std::memory_order_relaxed) == references;
 }
 
 } // namespace oocrpc::detail

@@ -28,7 +28,8 @@ class runner_pool {
     };
     struct runner {
         explicit runner(const any_io_executor& executor)
-            : scope(new call_scope(executor)), executor(scope) {}
+            : scope(new call_scope(executor)),
+              executor(scope) {}
         asio::cancellation_signal signal;
         call_scope* scope; // kept by executor
         call_executor executor;

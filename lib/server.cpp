@@ -20,7 +20,8 @@ namespace detail {
 class server_core : public std::enable_shared_from_this<server_core> {
   public:
     server_core(any_io_executor executor, server_options options)
-        : executor_(std::move(executor)), options_(std::move(options)) {}
+        : executor_(std::move(executor)),
+          options_(std::move(options)) {}
 
     url listen(const url& at) {
         listeners_.push_back(listener::open(executor_, at, options_.sharing));
@@ -106,8 +107,7 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
             self->admit(std::move(bytes), from.address());
             continue;
         }
-        if (self->options_.on_accept_error)
-            self->options_.on_accept_error(from.address(), failure);
+        if (self->options_.on_accept_error) self->options_.on_accept_error(from.address(), failure);
         co_await sleep_for(accept_pause);
     }
 }
@@ -166,15 +166,25 @@ server::~server() {
     if (core_) core_->abandon();
 }
 
-url server::listen(std::string_view at) { return core_->listen(url::parse(at)); }
-url server::listen(const url& at) { return core_->listen(at); }
+url server::listen(std::string_view at) {
+    return core_->listen(url::parse(at));
+}
+url server::listen(const url& at) {
+    return core_->listen(at);
+}
 
 awaitable<void> server::run(handler serve) {
     return detail::server_core::run(core_, std::move(serve));
 }
 
-void server::drain() { core_->drain(); }
-std::vector<url> server::addresses() const { return core_->addresses(); }
-std::size_t server::connections() const noexcept { return core_->connections(); }
+void server::drain() {
+    core_->drain();
+}
+std::vector<url> server::addresses() const {
+    return core_->addresses();
+}
+std::size_t server::connections() const noexcept {
+    return core_->connections();
+}
 
 } // namespace oocrpc

@@ -32,7 +32,9 @@ hello_reply say_hello(context& c) {
 } // namespace
 
 service::service(std::string name, bare_names bare)
-    : name_(std::move(name)), bare_(bare), table_(std::make_shared<table>()) {
+    : name_(std::move(name)),
+      bare_(bare),
+      table_(std::make_shared<table>()) {
     add_built_in();
 }
 
@@ -76,7 +78,9 @@ service& service::otherwise(handler h) {
     return *this;
 }
 
-std::vector<method_description> service::describe() const { return table_->describe(); }
+std::vector<method_description> service::describe() const {
+    return table_->describe();
+}
 
 std::vector<method_description> service::table::describe() const {
     std::vector<method_description> all;

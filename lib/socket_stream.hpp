@@ -10,7 +10,8 @@ namespace oocrpc {
 template <class Socket> class socket_stream final : public byte_stream {
   public:
     socket_stream(Socket socket, std::string peer)
-        : socket_(std::move(socket)), peer_(std::move(peer)) {}
+        : socket_(std::move(socket)),
+          peer_(std::move(peer)) {}
 
     void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {
         socket_.async_read_some(into, [user = std::move(user)](std::error_code ec, std::size_t n) {

@@ -71,6 +71,8 @@ std::string url::to_string() const {
     return protocol + "://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-host_port host_port::parse(std::string_view text) { return parse_authority(text, text); }
+host_port host_port::parse(std::string_view text) {
+    return parse_authority(text, text);
+}
 
 } // namespace oocrpc

@@ -12,9 +12,9 @@ namespace oocrpc {
 
 /// What a server says of itself.
 struct hello_reply {
-    std::string version;                         ///< of the library
-    std::map<std::string, std::int64_t> limits;  ///< by the names of oocrpc::limits
-    std::vector<std::string> features;           ///< keys and infos beyond the base protocol
+    std::string version;                        ///< of the library
+    std::map<std::string, std::int64_t> limits; ///< by the names of oocrpc::limits
+    std::vector<std::string> features;          ///< keys and infos beyond the base protocol
 };
 
 /// The methods that every service serves.

@@ -24,8 +24,7 @@ class deadline {
     }
 
     /// The deadline of a call made at `now`.
-    call_deadline resolve(call_deadline::clock_type::time_point now,
-                          const call_deadline& inherited,
+    call_deadline resolve(call_deadline::clock_type::time_point now, const call_deadline& inherited,
                           std::chrono::milliseconds by_default) const noexcept;
 
   private:

@@ -74,8 +74,8 @@ class caller {
         return exchange_on(target_, std::move(call), std::move(options));
     }
     /// Makes `call` as one that takes a stream. The stream is used on the target's executor.
-    awaitable<std::shared_ptr<message_stream>>
-    open(message call, call_options options = {}, std::int32_t window = default_window) const {
+    awaitable<std::shared_ptr<message_stream>> open(message call, call_options options = {},
+                                                    std::int32_t window = default_window) const {
         return open_on(target_, std::move(call), std::move(options), window);
     }
 
@@ -92,7 +92,6 @@ class caller {
     target_ptr target_;
 
   private:
-
     static awaitable<json> call_dynamic(target_ptr target, std::string name, json arguments,
                                         call_options options);
     static awaitable<std::shared_ptr<message_stream>>
@@ -112,11 +111,10 @@ class caller {
         auto c = target->ready();
         if (!c) c = co_await target->acquire(options);
         auto call = message::call(name, {bson::type::array, body});
-        message answer = co_await c->async_exchange(std::move(call), std::move(options),
-                                                    use_awaitable);
+        message answer =
+            co_await c->async_exchange(std::move(call), std::move(options), use_awaitable);
         if (answer.fault) throw answer.to_exception();
-        if constexpr (!std::is_void_v<R>)
-            co_return detail::read_value<R>(answer.body, name);
+        if constexpr (!std::is_void_v<R>) co_return detail::read_value<R>(answer.body, name);
     }
 
     template <class T, class... A>
@@ -136,7 +134,8 @@ class caller {
         put_arguments(body, arguments...);
         auto call = message::call(name, {bson::type::array, body});
         call.oneway = true;
-        auto sent = co_await exchange_on(std::move(target), std::move(call), {});
+        call_options by_default;
+        auto sent = co_await exchange_on(std::move(target), std::move(call), std::move(by_default));
         if (sent.fault) throw sent.to_exception();
     }
 };

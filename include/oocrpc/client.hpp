@@ -19,7 +19,7 @@ struct backoff_options {
 };
 
 struct client_options {
-    std::size_t connections = 1; ///< at most; opened as calls need them
+    std::size_t connections = 1;                       ///< at most; opened as calls need them
     std::chrono::milliseconds default_timeout{10'000}; ///< of calls without another deadline
     std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt
     backoff_options backoff;
@@ -36,8 +36,8 @@ class client_core;
 ///
 /// Lives on `executor`, which must be serial; calls may be made from any thread, streams on that
 /// executor. While the server cannot be reached a call fails at once with `unavailable`, unless its
-/// deadline allows waiting for the next attempt to connect; it then shares the fate of that attempt.
-/// Moves, does not copy. Destroying it ends its calls with `unavailable`.
+/// deadline allows waiting for the next attempt to connect; it then shares the fate of that
+/// attempt. Moves, does not copy. Destroying it ends its calls with `unavailable`.
 class client : public caller {
     struct start_call {
         template <class Handler>
@@ -48,17 +48,18 @@ class client : public caller {
                                                std::move(options));
             call.own();
             // Runs where the handler does, so that its cancellation slot may be emitted there.
-            const auto executor = any_io_executor(
-                asio::get_associated_executor(handler, target->get_executor()));
+            const auto executor =
+                any_io_executor(asio::get_associated_executor(handler, target->get_executor()));
             auto slot = asio::get_associated_cancellation_slot(handler);
             auto finish = [handler = std::move(handler)](std::exception_ptr e, message m) mutable {
                 if (e) m = message::error(0, errc::cancelled, "the caller gave up");
                 detail::complete(handler, std::move(m));
             };
-            asio::co_spawn(executor,
-                           caller::exchange_on(std::move(target), std::move(call), std::move(options)),
-                           asio::bind_cancellation_slot(
-                               slot, asio::bind_executor(executor, std::move(finish))));
+            asio::co_spawn(
+                executor,
+                caller::exchange_on(std::move(target), std::move(call), std::move(options)),
+                asio::bind_cancellation_slot(slot,
+                                             asio::bind_executor(executor, std::move(finish))));
         }
     };
 

@@ -170,11 +170,11 @@ class connection final : public stream_user, public std::enable_shared_from_this
     byte_buffer in_;
     std::size_t read_size_ = 512; // what a read offers; adapts to what arrives
     std::size_t small_reads_ = 0;
-    std::size_t needed_ = 0; // bytes that the next frame takes, where that is known
-    byte_buffer out_;     // collects while writing_ is under way
-    byte_buffer leaving_; // what is being written
-    std::deque<message> held_;       // calls that wait for room in out_
-    std::size_t replies_queued_ = 0; // bytes of answers in out_
+    std::size_t needed_ = 0;            // bytes that the next frame takes, where that is known
+    byte_buffer out_;                   // collects while writing_ is under way
+    byte_buffer leaving_;               // what is being written
+    std::deque<message> held_;          // calls that wait for room in out_
+    std::size_t replies_queued_ = 0;    // bytes of answers in out_
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
     bool going_away_ = false;
@@ -182,7 +182,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     bool in_batch_ = false; // answers collect until the whole read is decoded
     bool read_paused_ = false;
     bool peer_has_ids_ = false; // its calls carry ids, so that it knows goaway
-    std::string peer_error_; // what the peer said before it hung up
+    std::string peer_error_;    // what the peer said before it hung up
 
     std::vector<std::unique_ptr<context>> spare_;
     std::unique_ptr<detail::runner_pool> runners_;

@@ -14,11 +14,10 @@
 namespace oocrpc {
 
 class connection;
-class peer;
 namespace detail {
 struct call_scope;
 class runner_pool;
-}
+} // namespace detail
 
 /// Who is at the other end of a connection.
 struct peer_info {
@@ -52,8 +51,8 @@ class context {
     const peer_info& info() const noexcept;
     /// What the connection allows.
     const oocrpc::limits& limits() const noexcept;
-    /// The other end, to make calls to it on this connection.
-    oocrpc::peer peer() const;
+    /// The connection that the call came on; `peer` makes calls on it.
+    std::shared_ptr<connection> shared_connection() const;
     /// The executor that the call runs on.
     any_io_executor executor() const;
 

@@ -121,8 +121,7 @@ class dispatcher {
     std::int64_t next_key_ = -1;
 };
 
-template <class Send>
-void dispatcher::finish_call(std::int64_t key, message reply, Send&& send) {
+template <class Send> void dispatcher::finish_call(std::int64_t key, message reply, Send&& send) {
     running_.erase(key);
     if (key > 0) return send(std::move(reply));
     if (!store(key, reply)) return;

@@ -34,7 +34,9 @@ struct failure {
 
 /// The body of a call without arguments: not even null.
 inline constexpr bson::value_view absent{bson::type{}, {}};
-inline bool present(const bson::value_view& v) noexcept { return v.t != bson::type{}; }
+inline bool present(const bson::value_view& v) noexcept {
+    return v.t != bson::type{};
+}
 
 /// One message of an RPC protocol, the same for every protocol.
 ///
@@ -68,13 +70,13 @@ class message {
     std::error_code to_error_code() const noexcept;
 
     message_kind kind = message_kind::ignored;
-    bool oneway = false;          ///< call: nothing is to be answered, not even an error
-    std::int32_t credit = 0;      ///< call: items of a stream that the caller accepts, 0 none
-    std::int64_t id = 0;          ///< 0: the peer knows no ids and is answered in order
-    std::int64_t timeout_ms = -1; ///< call: what is left of the caller's deadline, -1 none
-    std::string_view method;      ///< call: `method` or `service.method`; goaway: the reason
+    bool oneway = false;            ///< call: nothing is to be answered, not even an error
+    std::int32_t credit = 0;        ///< call: items of a stream that the caller accepts, 0 none
+    std::int64_t id = 0;            ///< 0: the peer knows no ids and is answered in order
+    std::int64_t timeout_ms = -1;   ///< call: what is left of the caller's deadline, -1 none
+    std::string_view method;        ///< call: `method` or `service.method`; goaway: the reason
     bson::value_view body = absent; ///< call: arguments, absent for none; reply, item: the value
-    metadata meta;                ///< call, reply, error
+    metadata meta;                  ///< call, reply, error
     std::unique_ptr<failure> fault; ///< error: never null then
 
   private:

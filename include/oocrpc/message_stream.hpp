@@ -19,7 +19,8 @@ class connection;
 class message_stream final : public reply_receiver {
   public:
     message_stream(std::weak_ptr<connection> c, std::int32_t window)
-        : connection_(std::move(c)), window_(window) {}
+        : connection_(std::move(c)),
+          window_(window) {}
 
     /// The next `item`, or the `reply` or `error` that ended the stream, then always that one.
     /// Cancelling the awaiting coroutine throws `cancelled` and leaves the stream open.

@@ -10,7 +10,8 @@ class native_codec final : public codec {
   public:
     /// `max_message` is the largest body in bytes, read or written; depth counts documents.
     explicit native_codec(std::size_t max_message = 16u << 20, std::size_t max_depth = 100)
-        : max_message_(max_message), max_depth_(max_depth) {}
+        : max_message_(max_message),
+          max_depth_(max_depth) {}
 
     std::string_view protocol() const noexcept override { return "oocrpc"; }
     decoded decode(bytes in, message& out) override;

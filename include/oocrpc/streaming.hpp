@@ -78,7 +78,8 @@ template <class T> class sink {
     awaitable<void> send(T item) {
         byte_buffer data;
         const auto t = bson::put(data, item);
-        co_await context_.send({t, data});
+        const bson::value_view view{t, data};
+        co_await context_.send(view);
     }
 
   private:

@@ -16,16 +16,17 @@ import sys
 LEVELS = [
     # 0: the vocabulary
     "error value byte_buffer asio clock timer* promise* result when deadline task_group unhandled "
-    "as_awaitable sleep* suspension child_group tuple_group endian",
-    # 1: BSON and messages
-    "bson* reflect* message metadata limits",
+    "as_awaitable sleep* suspension child_group tuple_group endian unique_function version url "
+    "limits metadata",
+    # 1: BSON, messages, and what is said of calls
+    "bson* reflect* message call_deadline call_options description",
     # 2: codecs and the dispatcher
-    "codec native_codec mongo_codec dispatcher",
-    # 3: bytes in and out
-    "stream memory_stream tcp* unix* url connection*",
+    "codec native_codec mongo_codec make_codec dispatcher",
+    # 3: bytes in and out, and the call path
+    "stream memory_stream socket_stream call_executor reply_to initiate_call handler context "
+    "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
-    "method context handler service server* client* connect streaming sink layers options hooks "
-    "describe* stats",
+    "method streaming caller peer client* server* arguments typed_handler service built_in layers",
     # 5: the umbrella
     "oocrpc",
 ]

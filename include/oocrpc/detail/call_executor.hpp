@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <typeinfo>
 #include <utility>
 
 #include <asio/execution/blocking.hpp>
@@ -19,13 +20,15 @@ namespace oocrpc::detail {
 /// What a running call hands on to the calls that its handler makes.
 struct call_scope {
     explicit call_scope(any_io_executor executor)
-        : inner(asio::prefer(std::move(executor), asio::execution::outstanding_work.tracked)),
-          inner_never(asio::require(inner, asio::execution::blocking.never)) {}
+        : inner(std::move(executor)),
+          inner_never(asio::require(inner, asio::execution::blocking.never)),
+          work(asio::prefer(inner, asio::execution::outstanding_work.tracked)) {}
 
     std::atomic<long> references{0};
     call_deadline deadline;
     any_io_executor inner;
     any_io_executor inner_never;
+    any_io_executor work; // keeps the loop running while a handler waits for another one's
 };
 
 /// The executor that a handler's coroutine runs on: the connection's own, plus the call's scope.
@@ -36,7 +39,8 @@ class call_executor {
   public:
     explicit call_executor(call_scope* scope) noexcept : scope_(scope) { retain(); }
     call_executor(const call_executor& other) noexcept
-        : scope_(other.scope_), never_(other.never_) {
+        : scope_(other.scope_),
+          never_(other.never_) {
         retain();
     }
     call_executor& operator=(const call_executor& other) noexcept {
@@ -77,12 +81,20 @@ class call_executor {
     bool never_ = false;
 };
 
+/// The executor that `any` holds where it is an `Executor`, else null. Asio 1.22's own target<>
+/// does not look at the type.
+template <class Executor> const Executor* held_as(const any_io_executor& any) noexcept {
+    return any && any.target_type() == typeid(Executor) ? any.target<Executor>() : nullptr;
+}
+
 /// The scope of the call that `executor` belongs to, or null outside of a handler.
 inline call_scope* scope_of(const any_io_executor& executor) noexcept {
-    const auto* e = executor.target<call_executor>();
+    const auto* e = held_as<call_executor>(executor);
     return e ? &e->scope() : nullptr;
 }
-template <class Executor> call_scope* scope_of(const Executor&) noexcept { return nullptr; }
+template <class Executor> call_scope* scope_of(const Executor&) noexcept {
+    return nullptr;
+}
 
 /// True where the calling thread is the one that runs `executor`'s handlers right now; false also
 /// for kinds of executors that cannot tell.

@@ -35,7 +35,9 @@ template <class T> message make_reply(context& c, const T& result) {
     const auto t = bson::put(c.scratch(), result);
     return message::reply(0, {t, bytes(c.scratch()).subspan(start)});
 }
-inline message make_reply() { return message::reply(0, {bson::type::null, {}}); }
+inline message make_reply() {
+    return message::reply(0, {bson::type::null, {}});
+}
 
 /// Calls `f` with the context where it wants one.
 template <class F, class... A> decltype(auto) call_with(const F& f, context& c, A&&... arguments) {
@@ -49,8 +51,7 @@ template <class R, class... A> method_description describe(const method<R(A...)>
     method_description d;
     d.name = m.name();
     (d.parameters.push_back({{}, bson::type_name<std::decay_t<A>>()}), ...);
-    for (std::size_t i = 0; i < d.parameters.size(); ++i)
-        d.parameters[i].name = m.parameters()[i];
+    for (std::size_t i = 0; i < d.parameters.size(); ++i) d.parameters[i].name = m.parameters()[i];
     using item = typename item_of<R>::type;
     d.streams = is_stream<R>;
     if constexpr (std::is_void_v<item>)
@@ -65,7 +66,8 @@ template <class R, class... A> method_description describe(const method<R(A...)>
 template <class F, class R, class... A> class typed_handler {
   public:
     typed_handler(F f, const method<R(A...)>& m)
-        : f_(std::move(f)), names_(m.parameters().begin(), m.parameters().end()) {}
+        : f_(std::move(f)),
+          names_(m.parameters().begin(), m.parameters().end()) {}
 
     maybe_awaitable<message> operator()(context& c, message call) const {
         std::tuple<std::decay_t<A>...> arguments;
@@ -111,8 +113,7 @@ template <class F, class R, class... A> class typed_handler {
     }
 
     static awaitable<message> serve(const F& f, context& c, std::tuple<std::decay_t<A>...> args) {
-        auto work = std::apply(
-            [&](auto&... a) { return call_with(f, c, std::move(a)...); }, args);
+        auto work = std::apply([&](auto&... a) { return call_with(f, c, std::move(a)...); }, args);
         if constexpr (std::is_void_v<typename awaited<result>::type>) {
             co_await std::move(work);
             co_return make_reply();
@@ -126,8 +127,8 @@ template <class F, class R, class... A> class typed_handler {
                                            std::tuple<std::decay_t<A>...> args) {
         c.open_stream();
         sink<item> out(c);
-        auto work = std::apply(
-            [&](auto&... a) { return call_with(f, c, std::move(a)..., out); }, args);
+        auto work =
+            std::apply([&](auto&... a) { return call_with(f, c, std::move(a)..., out); }, args);
         co_await std::move(work);
         co_return make_reply();
     }

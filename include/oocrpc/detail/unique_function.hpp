@@ -66,21 +66,20 @@ template <class Arg> class unique_function {
             delete held<F>(space);
     }
     template <class F>
-    static constexpr table table_for{
-        [](void* space, Arg&& argument) {
-            F f(std::move(*held<F>(space)));
-            destroy<F>(space);
-            f(std::move(argument));
-        },
-        [](void* from, void* to) noexcept {
-            if constexpr (fits<F>) {
-                new (to) F(std::move(*held<F>(from)));
-                destroy<F>(from);
-            } else {
-                *reinterpret_cast<F**>(to) = held<F>(from);
-            }
-        },
-        [](void* space) noexcept { destroy<F>(space); }};
+    static constexpr table table_for{[](void* space, Arg&& argument) {
+                                         F f(std::move(*held<F>(space)));
+                                         destroy<F>(space);
+                                         f(std::move(argument));
+                                     },
+                                     [](void* from, void* to) noexcept {
+                                         if constexpr (fits<F>) {
+                                             new (to) F(std::move(*held<F>(from)));
+                                             destroy<F>(from);
+                                         } else {
+                                             *reinterpret_cast<F**>(to) = held<F>(from);
+                                         }
+                                     },
+                                     [](void* space) noexcept { destroy<F>(space); }};
 
     void take(unique_function& other) noexcept {
         table_ = std::exchange(other.table_, nullptr);
