@@ -119,8 +119,22 @@ void clock::remove(entry& e) noexcept {
     e.order = 0;
     if (e.position == not_in_heap) return;
     heap_erase(e.position);
-    // A later earliest is left to the next expiry; but nothing armed must not keep run() waiting.
-    if (heap_.empty()) cancel_system_timer();
+    // A later earliest is left to the next expiry; but with nothing armed, the system's timer must
+    // not keep run() waiting.
+    if (!heap_.empty() || !system_at_ || watching_idle_) return;
+    watching_idle_ = true;
+    asio::post(system_timer_->get_executor(), [this] { cancel_if_idle(2); });
+}
+
+/// Cancels the system's timer if nothing is armed for some turns of the loop: one call after the
+/// other, each with a deadline, would otherwise set and cancel it each time, two system calls.
+void clock::cancel_if_idle(int turns) {
+    std::lock_guard lock(mutex_);
+    watching_idle_ = false;
+    if (!heap_.empty() || !system_at_) return;
+    if (turns == 0) return cancel_system_timer();
+    watching_idle_ = true;
+    asio::post(system_timer_->get_executor(), [this, turns] { cancel_if_idle(turns - 1); });
 }
 
 void clock::set_system_timer(const any_io_executor& ex) {

@@ -1,7 +1,10 @@
 #include "support/run.hpp"
 #include "support/spawned.hpp"
 
+#include <asio/strand.hpp>
+#include <atomic>
 #include <oocrpc/clock.hpp>
+#include <thread>
 
 using namespace oocrpc;
 using namespace std::chrono_literals;
@@ -226,6 +229,47 @@ TEST_CASE("ten thousand sleepers share one clock and all wake in time") {
         co_await sleep_for(1s);
         CHECK(woken == 10000);
     });
+}
+
+TEST_CASE("one call after the other, each with a deadline, lets a real loop end at once") {
+    asio::io_context io;
+    auto calls = []() -> awaitable<void> {
+        timer deadline(co_await this_coro::executor);
+        for (int i = 0; i < 100; ++i) {
+            deadline.arm(std::chrono::steady_clock::now() + 1h, [] { FAIL("disarmed"); });
+            co_await settle();
+            deadline.disarm();
+            if (i % 2 == 0) co_await settle();
+        }
+    };
+    spawned s(io.get_executor(), calls());
+    io.run(); // would take an hour
+    CHECK(s.done);
+    CHECK(s.error == nullptr);
+}
+
+TEST_CASE("a loop that several threads run serves the timers of many strands") {
+    asio::io_context io;
+    std::atomic<int> woken = 0;
+    auto sleeper = [&woken]() -> awaitable<void> {
+        timer never(co_await this_coro::executor);
+        timer soon(co_await this_coro::executor);
+        for (int i = 0; i < 100; ++i) {
+            never.arm(std::chrono::steady_clock::now() + 1h, [] { FAIL("disarmed"); });
+            soon.arm(std::chrono::steady_clock::now(), [&woken] { ++woken; });
+            co_await sleep_for(i % 10 * 1us);
+            never.disarm();
+        }
+        while (soon.armed()) co_await sleep_for(0s);
+    };
+    std::vector<spawned> sleepers(8);
+    for (auto& s : sleepers) s.start(asio::make_strand(io), sleeper());
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) threads.emplace_back([&io] { io.run(); });
+    for (auto& t : threads) t.join();
+    for (auto& s : sleepers) CHECK((s.done && !s.error));
+    CHECK(woken > 0);
+    CHECK(oocrpc::clock::of(io).armed() == 0);
 }
 
 TEST_CASE("a loop that is destroyed destroys the coroutines that sleep on it") {

@@ -70,6 +70,7 @@ class clock : public asio::execution_context::service {
     void set_system_timer(const any_io_executor& ex);
     void cancel_system_timer() noexcept;
     void on_system_timer(std::uint64_t wait);
+    void cancel_if_idle(int turns);
 
     void heap_erase(std::size_t position) noexcept;
     void sift(std::size_t position) noexcept;
@@ -82,6 +83,7 @@ class clock : public asio::execution_context::service {
     std::optional<asio::steady_timer> system_timer_;
     std::optional<time_point> system_at_; ///< what the system's timer waits for, if it does
     std::uint64_t last_wait_ = 0;
+    bool watching_idle_ = false; ///< cancel_if_idle() is on its way
 };
 
 /// One callback at one time: a member of what needs a deadline.

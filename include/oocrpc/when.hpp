@@ -92,7 +92,8 @@ template <class... Ts> awaitable<std::tuple<result<Ts>...>> when_all(awaitable<T
 }
 
 /// Waits for all children and gives their values; throws first_error as soon as one fails. Children
-/// of no type give nothing (a monostate among others). Twisted's gatherResults.
+/// of no type give nothing (a monostate among others). What the cancelled rest ends with is
+/// dropped. Twisted's gatherResults.
 template <class T>
 awaitable<detail::gathered<T>> gather(rest others, std::vector<awaitable<T>> children) {
     auto group = std::make_shared<detail::vector_group<T>>(std::move(children),

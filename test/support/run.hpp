@@ -5,12 +5,18 @@
 #include <asio/executor_work_guard.hpp>
 #include <oocrpc/clock.hpp>
 #include <oocrpc/error.hpp>
+#include <stdexcept>
 #include <type_traits>
 
 namespace oocrpc::test {
 
 /// How far virtual time may go in one case: a case that needs more is waiting for nothing.
 inline constexpr auto run_limit = std::chrono::minutes(2);
+
+/// Thrown by run(): the case does not end, or leaves something behind.
+struct stuck : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
 
 namespace detail {
 
@@ -33,16 +39,16 @@ inline void drive(asio::io_context& io, awaitable<void> main) {
     });
     auto working = asio::make_work_guard(io);
     while (!done) {
-        if (!progress(io, time)) FAIL("nothing is left that could end this case: deadlock");
-        if (time.now() > limit) FAIL("this case went beyond the limit of virtual time");
+        if (!progress(io, time)) throw stuck("nothing is left that could end this case: deadlock");
+        if (time.now() > limit) throw stuck("this case went beyond the limit of virtual time");
     }
     working.reset();
     io.restart();
     while (io.poll() > 0) {
     }
-    CHECK_MESSAGE(time.armed() == 0, "a timer was left armed");
-    CHECK_MESSAGE(io.stopped(), "work was left in the loop");
     if (error) std::rethrow_exception(error);
+    if (time.armed() != 0) throw stuck("a timer was left armed");
+    if (!io.stopped()) throw stuck("work was left in the loop");
 }
 
 } // namespace detail
