@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
     add_ping(program, chosen);
     add_list(program, chosen);
     add_describe(program, chosen);
+    add_bench(program, chosen);
     program.set_version_flag("--version", "oocrpc " + std::string(oocrpc::version));
     program.require_subcommand(1);
     program.footer("Exit code: 0 done, 1 the server answered an error, 64 wrong usage,\n"
