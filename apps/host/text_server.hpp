@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <oocrpc/asio.hpp>
+#include <oocrpc/url.hpp>
+
+namespace host {
+
+class text_session;
+
+/// Where a text port's coroutine writes; a handle that copies.
+class text_writer {
+  public:
+    explicit text_writer(std::shared_ptr<text_session> to) : to_(std::move(to)) {}
+    /// Writes all of `text`; throws where the client is gone.
+    oocrpc::awaitable<void> write(std::string text) const;
+
+  private:
+    std::shared_ptr<text_session> to_;
+};
+
+/// Writes a text to one client.
+using text_function = std::function<oocrpc::awaitable<void>(text_writer)>;
+
+struct text_options {
+    std::size_t max_connections = 10000; ///< accepting pauses at this number
+    /// How long the clients that are served get to the end when run() is cancelled.
+    std::chrono::milliseconds drain_timeout{10'000};
+};
+
+/// Writes a text to whoever connects and closes: for `nc HOST PORT` and `curl --http0.9`.
+///
+/// What a client sends, such as the request of curl, is read and ignored. The end of what it sends
+/// is a hang-up, which cancels its coroutine: it is all that TCP tells of a killed client before
+/// something is written to it. So a client that closes only its sending side (`nc -N`) gets what
+/// was written at once, and no more. Lives on `executor`.
+class text_server {
+  public:
+    /// Binds at once; throws rpc_error(unavailable) that names the address.
+    text_server(oocrpc::any_io_executor executor, oocrpc::host_port at, text_function serve,
+                text_options how = {});
+
+    /// `text 127.0.0.1:10001`, with the port that was picked where 0 was asked for.
+    std::string address() const;
+    /// Serves until it is cancelled; then it stops listening, lets the clients that are served get
+    /// their text, and returns. Call once; the object need not live that long.
+    oocrpc::awaitable<void> run();
+
+  private:
+    struct core;
+    std::shared_ptr<core> core_;
+};
+
+} // namespace host
