@@ -81,9 +81,11 @@ void client_core::try_to_connect(slot& s) {
     s.trying = true;
     auto attempt = connect(shared_from_this(), s);
     asio::co_spawn(executor_, std::move(attempt),
-                   asio::bind_cancellation_slot(s.stop.slot(), [](std::exception_ptr e) {
-                       if (e) std::rethrow_exception(e);
-                   }));
+                   // Keeps the signal, which is in the slot, for as long as the attempt.
+                   asio::bind_cancellation_slot(s.stop.slot(),
+                                                [self = shared_from_this()](std::exception_ptr e) {
+                                                    if (e) std::rethrow_exception(e);
+                                                }));
 }
 
 awaitable<void> client_core::connect(std::shared_ptr<client_core> self, slot& s) {
