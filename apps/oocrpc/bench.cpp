@@ -27,21 +27,21 @@ double to_seconds(duration d) {
     return std::chrono::duration<double>(d).count();
 }
 
-std::uint64_t total(const loads& all, std::uint64_t (bench_load::*counter)() const noexcept) {
+std::uint64_t total(const loads& all, std::atomic<std::uint64_t> bench_counts::* counter) {
     std::uint64_t sum = 0;
-    for (const auto& load : all) sum += ((*load).*counter)();
+    for (const auto& load : all) sum += (load->counts().*counter).load(std::memory_order_relaxed);
     return sum;
 }
 
 // Shows how it goes, once a second, where a person looks on; ends with a cancel.
 awaitable<void> show_progress(const loads& all) {
     const std::chrono::seconds pause(1);
-    for (auto before = total(all, &bench_load::calls);;) {
+    for (auto before = total(all, &bench_counts::calls);;) {
         co_await sleep_for(pause);
-        const auto calls = total(all, &bench_load::calls);
+        const auto calls = total(all, &bench_counts::calls);
         std::fprintf(stderr, "\r\x1b[K%llu calls/s, %llu errors",
                      static_cast<unsigned long long>(calls - before),
-                     static_cast<unsigned long long>(total(all, &bench_load::errors)));
+                     static_cast<unsigned long long>(total(all, &bench_counts::errors)));
         before = calls;
     }
 }
@@ -92,9 +92,9 @@ awaitable<bench_report> run_bench(const bench_plan& plan) {
     co_await this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await workers.join();
     for (const auto& load : all) {
-        report.latencies.add(load->latencies());
-        report.errors += load->errors();
-        if (const auto& e = load->first_error())
+        report.latencies.add(load->counts().latencies);
+        report.errors += load->counts().errors;
+        if (const auto& e = load->counts().first_error)
             std::cerr << error_line(*e) << " (the first of its thread)" << std::endl;
     }
     co_return report;

@@ -2,20 +2,13 @@
 
 #include <atomic>
 #include <deque>
-#include <optional>
 #include <thread>
 
 #include <asio/executor_work_guard.hpp>
 
-#include <oocrpc/client.hpp>
-
-#include "bench_plan.hpp"
-#include "histogram.hpp"
+#include "bench_lane.hpp"
 
 namespace oocrpc::cli {
-
-/// Where a benchmark stands, for all its threads.
-enum class bench_phase { warmup, measure, stop };
 
 /// One thread of a benchmark: an event loop with its share of the connections, which keeps the
 /// planned number of calls in flight on each.
@@ -31,31 +24,19 @@ class bench_load {
     /// Makes calls until the phase is `stop` and the last of them is answered.
     awaitable<void> work();
 
-    /// Calls that succeeded while the phase was `measure`; from any thread, at any time.
-    std::uint64_t calls() const noexcept { return calls_.load(std::memory_order_relaxed); }
-    /// Calls that failed, in whatever phase.
-    std::uint64_t errors() const noexcept { return errors_.load(std::memory_order_relaxed); }
-
-    // After work():
-    const histogram& latencies() const noexcept { return latencies_; }
-    const std::optional<rpc_error>& first_error() const noexcept { return first_error_; }
+    /// What was counted; its latencies and first error only after work().
+    const bench_counts& counts() const noexcept { return counts_; }
 
   private:
     awaitable<void> open(std::size_t connections);
-    awaitable<void> run_workers();
-    awaitable<void> keep_calling(client& c);
-    awaitable<void> failed(const message& answer);
+    awaitable<void> run_lanes();
 
     const bench_plan& plan_;
     const std::atomic<bench_phase>& phase_;
     asio::io_context loop_{1};
     asio::executor_work_guard<asio::io_context::executor_type> guard_{loop_.get_executor()};
     std::deque<client> clients_;
-    histogram latencies_;
-    std::optional<rpc_error> first_error_;
-    // Written by the loop's thread alone, so that counting is no locked instruction.
-    std::atomic<std::uint64_t> calls_{0};
-    std::atomic<std::uint64_t> errors_{0};
+    bench_counts counts_;
     std::thread thread_;
 };
 

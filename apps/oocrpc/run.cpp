@@ -42,11 +42,14 @@ int run(const command& work) {
     asio::cancellation_signal stop;
     int signal = 0;
     asio::signal_set signals(loop, SIGINT, SIGTERM);
-    signals.async_wait([&](std::error_code ec, int number) {
+    std::function<void(std::error_code, int)> on_signal = [&](std::error_code ec, int number) {
         if (ec) return;
+        if (signal) std::_Exit(static_cast<int>(exit_code::interrupted) + number);
         signal = number;
+        signals.async_wait(on_signal);
         stop.emit(asio::cancellation_type::terminal);
-    });
+    };
+    signals.async_wait(on_signal);
 
     std::optional<exit_code> code;
     asio::co_spawn(loop, work(),
