@@ -78,7 +78,15 @@ void connection::on_read(std::error_code ec, std::size_t size) {
 void connection::process() {
     batch_time_ = clock_.now();
     in_batch_ = true;
-    decode_all();
+    try {
+        decode_all();
+    } catch (...) {
+        // What a user's completion handler throws belongs to whoever runs the loop, as with every
+        // operation of Asio's. The other calls of this connection go on all the same.
+        in_batch_ = false;
+        asio::post(executor_, [self = shared_from_this()] { self->process(); });
+        throw;
+    }
     in_batch_ = false;
     if (state_ == state::closed) return;
     flush();
@@ -89,7 +97,11 @@ void connection::process() {
 }
 
 void connection::decode_all() {
-    std::size_t at = 0;
+    struct eaten { // also where a message's receiver throws
+        byte_buffer& in;
+        std::size_t size = 0;
+        ~eaten() { in.consume(size); }
+    } done{in_};
     needed_ = 0;
     while (state_ == state::open || state_ == state::draining) {
         // Whoever does not read its answers is not read from; nor is a peer without ids while
@@ -97,16 +109,15 @@ void connection::decode_all() {
         read_paused_ = replies_queued_ + dispatcher_.stored() > options_.limit.max_queued;
         if (read_paused_) break;
         message m;
-        auto d = codec_->decode(bytes(in_).subspan(at), m);
+        auto d = codec_->decode(bytes(in_).subspan(done.size), m);
         if (d.what == decoded::state::malformed) return violation(std::move(d.reason));
         if (d.what == decoded::state::incomplete) {
             needed_ = d.size;
             break;
         }
-        at += d.size;
+        done.size += d.size;
         on_message(m);
     }
-    in_.consume(at);
 }
 
 void connection::on_message(message& m) {
