@@ -4,6 +4,7 @@
 
 #include <asio/error.hpp>
 
+#include "connection_list.hpp"
 #include "runner_pool.hpp"
 
 namespace oocrpc {
@@ -38,12 +39,16 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
       options_(std::move(options)),
       clock_(clock::of(executor_)),
       timer_(executor_),
-      runners_(std::make_unique<detail::runner_pool>(executor_)) {
+      runners_(std::make_unique<detail::runner_pool>(executor_)),
+      list_(&detail::connection_list::of(executor_)) {
+    list_->add(*this);
     info_.address = stream_->peer_address();
     info_.protocol = codec_->protocol();
 }
 
-connection::~connection() = default;
+connection::~connection() {
+    if (list_) list_->remove(*this);
+}
 
 // Reading.
 
@@ -279,6 +284,14 @@ void connection::end(const rpc_error& reason) {
     runners_->clear();
     if (room_) std::exchange(room_, std::nullopt)->fire();
     if (options_.on_closed) std::exchange(options_.on_closed, nullptr)(*this, reason);
+}
+
+void connection::forget_everybody() noexcept {
+    state_ = state::closed;
+    // What is destroyed here may look at this connection.
+    const auto waiters = std::exchange(dispatcher_, {});
+    const auto held = std::exchange(held_, {});
+    runners_->clear();
 }
 
 } // namespace oocrpc
