@@ -322,6 +322,51 @@ class cli(unittest.TestCase):
                                  "parameters": [{"name": "n", "type": "int32"}]}])
         self.assertEqual(run("describe", self.url, "demo.nothing")[0], 1)
 
+    def test_bench_prints_one_object(self):
+        code, out, err = run("bench", self.url, "demo.add", "2", "3", "-c", "3", "-i", "4",
+                             "-d", "0.2", "--warmup", "0.05", "--threads", "2", "--json")
+        self.assertEqual((code, err), (0, ""))
+        told = json.loads(out)
+        self.assertEqual(list(told), ["calls_per_s", "p50_us", "p90_us", "p99_us", "p999_us",
+                                      "calls", "errors", "seconds"])
+        self.assertGreater(told["calls"], 0)
+        self.assertEqual(told["errors"], 0)
+        self.assertAlmostEqual(told["calls_per_s"] * told["seconds"], told["calls"],
+                               delta=told["calls"] / 100 + 1)
+        self.assertLessEqual(told["p50_us"], told["p999_us"])
+
+    def test_bench_for_a_person_has_no_live_line_in_a_file(self):
+        code, out, err = run("bench", self.url, "demo.add", "2", "3", "-d", "0.1", "--warmup", "0")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"\A\d+ calls/s, \d+ calls and 0 errors in [\d.]+ s\nlatency .*\n\Z")
+
+    def test_bench_counts_errors_and_names_the_first(self):
+        code, out, err = run("bench", self.url, "demo.fail", "poem_lost", "x", "-d", "0.1",
+                             "--warmup", "0", "--json")
+        told = json.loads(out)
+        self.assertEqual((code, told["calls"]), (0, 0))
+        self.assertGreater(told["errors"], 0)
+        self.assertEqual(err, "oocrpc: poem_lost: x (the first of its thread)\n")
+
+    def test_bench_without_a_server_is_69(self):
+        code, out, err = run("bench", closed_port(), "demo.add", "-c", "2", "--threads", "2")
+        self.assertEqual((code, out), (69, ""))
+        self.assertRegex(err, r"\Aoocrpc: unavailable: .+\n\Z")
+
+    def test_an_interrupted_bench_reports_what_it_measured(self):
+        process = start("bench", self.url, "demo.add", "2", "3", "-d", "600", "--warmup", "0",
+                        "--json")
+        wait_until(lambda: caught(process.pid, signal.SIGINT))
+        time.sleep(0.2)  # for something to report; less is no error
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, err), (130, "oocrpc: interrupted\n"))
+        self.assertLess(json.loads(out)["seconds"], 600)
+
+    def test_bench_refuses_what_makes_no_sense(self):
+        for words in (["-c", "0"], ["-i", "x"], ["-d", "-1"], ["--threads", "0"]):
+            self.assertIn(words[0], self.refused("bench", self.url, "demo.add", *words))
+
     def test_unix_sockets(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
