@@ -92,8 +92,9 @@ void connection::decode_all() {
     std::size_t at = 0;
     needed_ = 0;
     while (state_ == state::open || state_ == state::draining) {
-        // Whoever does not read its answers is not read from.
-        read_paused_ = replies_queued_ > options_.limit.max_queued;
+        // Whoever does not read its answers is not read from; nor is a peer without ids while
+        // answers pile up behind a slow one.
+        read_paused_ = replies_queued_ + dispatcher_.stored() > options_.limit.max_queued;
         if (read_paused_) break;
         message m;
         auto d = codec_->decode(bytes(in_).subspan(at), m);
@@ -122,7 +123,7 @@ void connection::on_message(message& m) {
     case message_kind::credit:
         return on_credit(m);
     case message_kind::ping:
-        return void(put(message::control(message_kind::pong, m.id)));
+        return put_answer(message::control(message_kind::pong, m.id));
     case message_kind::goaway:
         going_away_ = true;
         if (options_.on_goaway) options_.on_goaway(m.method);
@@ -190,7 +191,7 @@ void connection::on_written(std::error_code ec) {
 // Time and end.
 
 void connection::arm(time_point at) {
-    if (at >= armed_at_) return;
+    if (at >= armed_at_ || state_ == state::closed) return;
     armed_at_ = at;
     timer_.arm(at, [this] { on_timer(); });
 }

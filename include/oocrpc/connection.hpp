@@ -116,7 +116,9 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void on_written(std::error_code ec) override;
     void flush();
     encoded put(const message& m);
+    void put_answer(const message& m);
     void put_reply(const message& m);
+    message instead_of(const message& m, encoded fault) const;
     bool congested() const noexcept { return out_.size() > options_.limit.max_queued; }
 
     // Calls that we make (connection_calls.cpp).
@@ -124,6 +126,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
                             const call_deadline* inherited, dispatcher::waiter waiter);
     std::optional<message> refusal(const call_deadline& when, time_point now) const;
     void refuse(dispatcher::waiter waiter, message why);
+    void fail_call(std::int64_t id, errc e, std::string detail);
     void send_call(message& call);
     void put_call(const message& call);
     void put_held();
@@ -174,7 +177,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     byte_buffer out_;                   // collects while writing_ is under way
     byte_buffer leaving_;               // what is being written
     std::deque<message> held_;          // calls that wait for room in out_
-    std::size_t replies_queued_ = 0;    // bytes of answers in out_
+    std::size_t replies_queued_ = 0;    // bytes in out_ that the peer asked for: answers, pongs
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
     bool going_away_ = false;
