@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The command line client from outside, against a server with the demo methods.
+"""The command line client from outside, against `oocrpcd demo`.
 
-    cli_tests.py OOCRPC DEMO_SERVER [unittest arguments]
+    cli_tests.py OOCRPC OOCRPCD [unittest arguments]
 
 The last line counts the cases, as test/README.md says.
 """
@@ -17,16 +17,17 @@ import threading
 import time
 import unittest
 
-OOCRPC, DEMO = sys.argv[1:3]
+OOCRPC, OOCRPCD = sys.argv[1:3]
 PATIENCE = 60  # seconds; only a test that fails waits so long
 DEADLINE_TEXT = "oocrpc: deadline_exceeded: call deadline of 200 ms passed\n"
 
 
 class server:
-    """A program that prints `ready URL`."""
+    """A conformance service that listens at `url`."""
 
-    def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    def __init__(self, url="oocrpc://127.0.0.1:0"):
+        self.process = subprocess.Popen([OOCRPCD, "demo", "--listen", url], text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.url = re.search(r"ready.*?(oocrpc\S+)", self.process.stdout.readline())[1]
 
     def stop(self):
@@ -90,7 +91,7 @@ def wait_until(condition):
 class cli(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = server(DEMO)
+        cls.server = server()
         cls.url = cls.server.url
 
     @classmethod
@@ -148,9 +149,7 @@ class cli(unittest.TestCase):
 
     def test_metadata(self):
         out = self.call("demo.whoami", "--meta", "tenant=诗社", "--meta", "trace=a=b")
-        meta = json.loads(out)
-        meta = meta.get("metadata", meta)
-        self.assertEqual(meta, {"tenant": "诗社", "trace": "a=b"})
+        self.assertEqual(json.loads(out)["metadata"], {"tenant": "诗社", "trace": "a=b"})
 
     def test_a_method_without_result_prints_null(self):
         self.assertEqual(self.call("demo.noreply"), "null\n")
@@ -179,7 +178,7 @@ class cli(unittest.TestCase):
         self.assertRegex(err, r"\Aoocrpc: no_such_method: .*demo.nothing.*\n\Z")
         code, _, err = run("call", self.url, "demo.add", "1", "x")
         self.assertEqual(code, 1)
-        self.assertRegex(err, r"\Aoocrpc: invalid_argument: .*int32.*\n\Z")
+        self.assertRegex(err, r"\Aoocrpc: invalid_argument: .*string.*\n\Z")
 
     def test_a_deadline_is_124_and_names_its_origin(self):
         self.check(["call", self.url, "demo.sleep_ms", "60000", "--timeout", "200ms"], 124,
@@ -322,11 +321,56 @@ class cli(unittest.TestCase):
                                  "parameters": [{"name": "n", "type": "int32"}]}])
         self.assertEqual(run("describe", self.url, "demo.nothing")[0], 1)
 
+    def test_bench_prints_one_object(self):
+        code, out, err = run("bench", self.url, "demo.add", "2", "3", "-c", "3", "-i", "4",
+                             "-d", "0.2", "--warmup", "0.05", "--threads", "2", "--json")
+        self.assertEqual((code, err), (0, ""))
+        told = json.loads(out)
+        self.assertEqual(list(told), ["calls_per_s", "p50_us", "p90_us", "p99_us", "p999_us",
+                                      "calls", "errors", "seconds"])
+        self.assertGreater(told["calls"], 0)
+        self.assertEqual(told["errors"], 0)
+        self.assertAlmostEqual(told["calls_per_s"] * told["seconds"], told["calls"],
+                               delta=told["calls"] / 100 + 1)
+        self.assertLessEqual(told["p50_us"], told["p999_us"])
+
+    def test_bench_for_a_person_has_no_live_line_in_a_file(self):
+        code, out, err = run("bench", self.url, "demo.add", "2", "3", "-d", "0.1", "--warmup", "0")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"\A\d+ calls/s, \d+ calls and 0 errors in [\d.]+ s\nlatency .*\n\Z")
+
+    def test_bench_counts_errors_and_names_the_first(self):
+        code, out, err = run("bench", self.url, "demo.fail", "poem_lost", "x", "-d", "0.1",
+                             "--warmup", "0", "--json")
+        told = json.loads(out)
+        self.assertEqual((code, told["calls"]), (0, 0))
+        self.assertGreater(told["errors"], 0)
+        self.assertEqual(err, "oocrpc: poem_lost: x (the first of its thread)\n")
+
+    def test_bench_without_a_server_is_69(self):
+        code, out, err = run("bench", closed_port(), "demo.add", "-c", "2", "--threads", "2")
+        self.assertEqual((code, out), (69, ""))
+        self.assertRegex(err, r"\Aoocrpc: unavailable: .+\n\Z")
+
+    def test_an_interrupted_bench_reports_what_it_measured(self):
+        process = start("bench", self.url, "demo.add", "2", "3", "-d", "600", "--warmup", "0",
+                        "--json")
+        wait_until(lambda: caught(process.pid, signal.SIGINT))
+        time.sleep(0.2)  # for something to report; less is no error
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, err), (130, "oocrpc: interrupted\n"))
+        self.assertLess(json.loads(out)["seconds"], 600)
+
+    def test_bench_refuses_what_makes_no_sense(self):
+        for words in (["-c", "0"], ["-i", "x"], ["-d", "-1"], ["--threads", "0"]):
+            self.assertIn(words[0], self.refused("bench", self.url, "demo.add", *words))
+
     def test_unix_sockets(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         path = directory.name + "/socket"
-        other = server(DEMO, "oocrpc+unix://" + path)
+        other = server("oocrpc+unix://" + path)
         self.addCleanup(other.stop)
         self.check(["call", "oocrpc+unix://" + path, "demo.add", "1", "2"], out="3\n")
 
