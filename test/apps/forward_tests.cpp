@@ -1,0 +1,3 @@
+#include "proxy_support.hpp"
+TEST_SUITE("forward") {
+}
