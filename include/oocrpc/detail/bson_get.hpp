@@ -76,16 +76,15 @@ template <class T> bool get_text(value_view v, T& out, read_error& e) {
 }
 
 template <class T> bool get_time(value_view v, T& out, read_error& e) {
-    using namespace std::chrono;
     if (v.t != type::datetime) return fail_type(e, "datetime", v);
-    milliseconds since(v.as_int64());
+    std::chrono::milliseconds since(v.as_int64());
     // As doubles, since neither unit need be able to hold the other's limits.
     using real = std::chrono::duration<double, std::milli>;
     auto least = real(T::min().time_since_epoch()), most = real(T::max().time_since_epoch());
     if (real(since) < least || real(since) > most)
         return fail_range(e, "datetime", std::to_string(static_cast<std::int64_t>(least.count())),
                           std::to_string(static_cast<std::int64_t>(most.count())), v);
-    out = T(floor<typename T::duration>(since));
+    out = T(std::chrono::floor<typename T::duration>(since));
     return true;
 }
 

@@ -1,0 +1,65 @@
+#include "counters.hpp"
+
+#include <oocrpc/error.hpp>
+
+namespace host {
+namespace {
+
+using oocrpc::awaitable;
+using oocrpc::maybe_awaitable;
+using oocrpc::message;
+
+awaitable<message> wait_for(awaitable<message> work, counted_call running) {
+    try {
+        auto answer = co_await std::move(work);
+        running.end_with(answer);
+        co_return answer;
+    } catch (...) {
+        running.end_with(std::current_exception());
+        throw;
+    }
+}
+
+} // namespace
+
+call_stats call_counters::now() const noexcept {
+    call_stats s;
+    s.finished = finished_.load(std::memory_order_acquire);
+    s.failed = failed_.load(std::memory_order_acquire);
+    s.cancelled = cancelled_.load(std::memory_order_acquire);
+    s.begun = begun_.load(std::memory_order_relaxed); // after the others, so never fewer
+    s.in_flight = s.begun - s.finished - s.failed - s.cancelled;
+    return s;
+}
+
+void counted_call::end_with(const message& answer) noexcept {
+    if (!answer.fault)
+        finish();
+    else if (answer.to_error_code() == oocrpc::errc::cancelled)
+        end(&call_counters::cancelled_);
+    else
+        fail();
+}
+
+void counted_call::end_with(const std::exception_ptr& thrown) noexcept {
+    end(oocrpc::is_cancelled(thrown) ? &call_counters::cancelled_ : &call_counters::failed_);
+}
+
+oocrpc::handler counted(oocrpc::handler inner, std::shared_ptr<call_counters> counters) {
+    return [inner = std::move(inner), counters = std::move(counters)](
+               oocrpc::context& c, message call) -> maybe_awaitable<message> {
+        counted_call running(*counters);
+        try {
+            auto outcome = inner(c, std::move(call));
+            if (!outcome.ready()) return wait_for(outcome.wait(), std::move(running));
+            auto answer = outcome.take();
+            running.end_with(answer);
+            return answer;
+        } catch (...) {
+            running.end_with(std::current_exception());
+            throw;
+        }
+    };
+}
+
+} // namespace host
