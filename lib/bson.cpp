@@ -133,7 +133,8 @@ void append_element(byte_buffer& out, std::string_view name, value_view value) {
 document_writer::document_writer(byte_buffer& out, std::string_view name, type t)
     : out_(out),
       start_(0) {
-    out.data()[open(name)] = static_cast<std::uint8_t>(t);
+    const auto at = open(name); // may move the data
+    out.data()[at] = static_cast<std::uint8_t>(t);
     start_ = out.size();
     out.grow(4);
 }
