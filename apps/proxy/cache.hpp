@@ -19,8 +19,7 @@ struct text_hash {
     }
 };
 /// A table that is searched by a view, without a string being made.
-template <class T>
-using by_text = std::unordered_map<std::string, T, text_hash, std::equal_to<>>;
+template <class T> using by_text = std::unordered_map<std::string, T, text_hash, std::equal_to<>>;
 
 struct cache_stats {
     std::uint64_t hits = 0;

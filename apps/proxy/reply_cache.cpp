@@ -147,12 +147,12 @@ reply_cache::flight_ptr reply_cache::begin(std::string key, message call) {
     flights_.insert_or_assign(f->key, f);
     ++counted_.fetching;
     auto work = fetch_(std::move(call));
-    asio::co_spawn(executor_, std::move(work),
-                   asio::bind_cancellation_slot(f->stop.slot(), [self = shared_from_this(), f](
-                                                                    std::exception_ptr e,
-                                                                    message answer) {
-                       self->landed(*f, std::move(e), std::move(answer));
-                   }));
+    asio::co_spawn(
+        executor_, std::move(work),
+        asio::bind_cancellation_slot(
+            f->stop.slot(), [self = shared_from_this(), f](std::exception_ptr e, message answer) {
+                self->landed(*f, std::move(e), std::move(answer));
+            }));
     return f;
 }
 

@@ -35,11 +35,10 @@ class upstreams::server : public client, public std::enable_shared_from_this<ser
         if (std::exchange(connecting_, true)) return;
         auto work = acquire();
         // Why it failed is told to the calls that need it.
-        asio::co_spawn(
-            get_executor(), std::move(work),
-            [self = shared_from_this()](std::exception_ptr, const connection_ptr&) {
-                self->connecting_ = false;
-            });
+        asio::co_spawn(get_executor(), std::move(work),
+                       [self = shared_from_this()](std::exception_ptr, const connection_ptr&) {
+                           self->connecting_ = false;
+                       });
     }
 
   private:
@@ -161,8 +160,8 @@ awaitable<message> upstreams::items::next() {
 }
 
 std::size_t upstreams::connected() const noexcept {
-    return static_cast<std::size_t>(
-        std::count_if(servers_.begin(), servers_.end(), [](auto& s) { return s->connected() > 0; }));
+    return static_cast<std::size_t>(std::count_if(servers_.begin(), servers_.end(),
+                                                  [](auto& s) { return s->connected() > 0; }));
 }
 
 void upstreams::close() {

@@ -402,7 +402,7 @@ TEST_CASE("the layer says where an answer came from, and its age") {
         line l(io, proxy::cached({}, cache));
         auto get = [&]() -> awaitable<message> {
             auto call = make_call("m");
-            return l.near->async_exchange(std::move(call), {}, use_awaitable);
+            return l.near->async_exchange(std::move(call), call_options(), use_awaitable);
         };
         auto pair = co_await when_all(get(), get());
         auto miss = std::move(std::get<0>(pair)).value();
@@ -431,11 +431,12 @@ TEST_CASE("the layer passes on what is not cached, and one-way calls") {
         };
         line l(io, proxy::cached(inner, cache));
         auto other = make_call("other");
-        auto answer = co_await l.near->async_exchange(std::move(other), {}, use_awaitable);
+        auto answer =
+            co_await l.near->async_exchange(std::move(other), call_options(), use_awaitable);
         CHECK(answer.fault->detail == "inner");
         auto oneway = make_call("m");
         oneway.oneway = true;
-        co_await l.near->async_exchange(std::move(oneway), {}, use_awaitable);
+        co_await l.near->async_exchange(std::move(oneway), call_options(), use_awaitable);
         co_await settle();
         CHECK(passed == 2);
         CHECK(from.begun == 0);

@@ -57,11 +57,12 @@ class site {
                           std::to_string(++count) + ".socket";
         url = "oocrpc+unix://" + (std::filesystem::temp_directory_path() / name).string();
         server_.listen(url);
-        running_.start(io.get_executor(), server_.run(std::move(serve)));
+        asio::co_spawn(io, server_.run(std::move(serve)),
+                       [done = done_](std::exception_ptr) { *done = true; });
     }
     awaitable<void> stop() {
         server_.drain();
-        while (!running_.done) co_await sleep_for(std::chrono::milliseconds(1));
+        while (!*done_) co_await sleep_for(std::chrono::milliseconds(1));
     }
     std::size_t connections() const { return server_.connections(); }
 
@@ -69,7 +70,7 @@ class site {
 
   private:
     server server_;
-    spawned running_;
+    std::shared_ptr<bool> done_ = std::make_shared<bool>(false); // a failed case drops the rest
 };
 
 } // namespace oocrpc::test
