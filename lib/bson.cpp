@@ -133,7 +133,7 @@ void append_element(byte_buffer& out, std::string_view name, value_view value) {
 document_writer::document_writer(byte_buffer& out, std::string_view name, type t)
     : out_(out),
       start_(0) {
-    const auto at = open(name); // may move the data
+    const auto at = open(name); // may move the buffer
     out.data()[at] = static_cast<std::uint8_t>(t);
     start_ = out.size();
     out.grow(4);

@@ -51,6 +51,7 @@ const call_deadline& earlier(const call_deadline& a, const call_deadline& b) noe
 call_deadline deadline::resolve(call_deadline::clock_type::time_point now,
                                 const call_deadline& inherited,
                                 std::chrono::milliseconds by_default) const noexcept {
+    if (fixed_) return *fixed_;
     auto bound = inherited;
     if (bound) bound.origin = deadline_origin::inherited;
     if (span_) return earlier(call_deadline::after(*span_, now, deadline_origin::call), bound);

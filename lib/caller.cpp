@@ -10,7 +10,7 @@ awaitable<message> caller::exchange_on(target_ptr target, message call, call_opt
         call.own();
         std::optional<message> refused;
         try {
-            c = co_await target->acquire(options);
+            c = co_await target->acquire(options.when);
         } catch (const rpc_error& e) {
             if (e.code() == errc::cancelled) throw;
             refused = message::error(0, e);
@@ -42,7 +42,7 @@ caller::open_on(target_ptr target, message call, call_options options, std::int3
     auto c = target->ready();
     if (!c) {
         call.own();
-        c = co_await target->acquire(options);
+        c = co_await target->acquire(options.when);
     }
     if (!detail::running_here(c->get_executor()))
         throw rpc_error(errc::invalid_argument, "a stream is opened on the executor of its client");
@@ -56,7 +56,7 @@ class single_target final : public call_target {
   public:
     explicit single_target(std::shared_ptr<connection> c) : connection_(std::move(c)) {}
     std::shared_ptr<connection> ready() override { return connection_; }
-    awaitable<std::shared_ptr<connection>> acquire(call_options) override { co_return connection_; }
+    awaitable<std::shared_ptr<connection>> acquire(deadline&) override { co_return connection_; }
     any_io_executor get_executor() const override { return connection_->get_executor(); }
 
   private:

@@ -39,8 +39,8 @@ std::size_t client::connected() const noexcept {
 
 awaitable<client> connect(std::string to, client_options options) {
     client c(co_await this_coro::executor, to, std::move(options));
-    call_options by_default;
-    co_await c.core().acquire(std::move(by_default));
+    deadline by_default;
+    co_await c.core().acquire(by_default);
     co_return c;
 }
 

@@ -29,12 +29,14 @@ std::shared_ptr<connection> client_core::ready() {
     return nullptr;
 }
 
-awaitable<std::shared_ptr<connection>> client_core::acquire(call_options options) {
+awaitable<std::shared_ptr<connection>> client_core::acquire(deadline& when) {
     const auto own = co_await this_coro::executor;
     const auto* scope = scope_of(own);
-    const auto when = options.when.resolve(clock_.now(), scope ? scope->deadline : call_deadline{},
-                                           options_.default_timeout);
-    auto waited = acquire_here(shared_from_this(), when);
+    call_deadline inherited;
+    if (scope) inherited = scope->deadline;
+    const auto until = when.resolve(clock_.now(), inherited, options_.default_timeout);
+    when = deadline::fixed(until);
+    auto waited = acquire_here(shared_from_this(), until);
     if (running_here(executor_)) co_return co_await std::move(waited);
     // The wait runs on the client's executor. A cancel from the caller's would have to cross, so
     // it is seen when the wait is over.
@@ -44,24 +46,24 @@ awaitable<std::shared_ptr<connection>> client_core::acquire(call_options options
 }
 
 awaitable<client_core::connection_ptr> client_core::acquire_here(std::shared_ptr<client_core> self,
-                                                                 call_deadline when) {
+                                                                 call_deadline until) {
     if (self->closed_) throw rpc_error(errc::unavailable, "the client is closed");
     if (auto c = self->ready()) co_return c;
     auto& s = self->slots_[self->pick()];
-    if (when && when.at < s.not_before)
+    if (until && until.at < s.not_before)
         throw rpc_error(errc::unavailable, s.last_error + " (waiting to connect again)");
     self->try_to_connect(s);
     if (!s.waiters || s.waiters->fired()) s.waiters.emplace();
     auto attempt = *s.waiters;
-    if (!when) co_return co_await attempt.wait();
+    if (!until) co_return co_await attempt.wait();
     std::exception_ptr failure;
     try {
-        co_return co_await with_deadline(when.at, attempt.wait());
+        co_return co_await with_deadline(until.at, attempt.wait());
     } catch (const rpc_error& e) {
         if (e.code() != errc::deadline_exceeded) throw;
     }
     throw rpc_error(errc::deadline_exceeded,
-                    when.text() + " while connecting to " + self->to_.to_string());
+                    until.text() + " while connecting to " + self->to_.to_string());
 }
 
 std::size_t client_core::pick() {
@@ -79,9 +81,11 @@ void client_core::try_to_connect(slot& s) {
     s.trying = true;
     auto attempt = connect(shared_from_this(), s);
     asio::co_spawn(executor_, std::move(attempt),
-                   asio::bind_cancellation_slot(s.stop.slot(), [](std::exception_ptr e) {
-                       if (e) std::rethrow_exception(e);
-                   }));
+                   // Keeps the signal, which is in the slot, for as long as the attempt.
+                   asio::bind_cancellation_slot(s.stop.slot(),
+                                                [self = shared_from_this()](std::exception_ptr e) {
+                                                    if (e) std::rethrow_exception(e);
+                                                }));
 }
 
 awaitable<void> client_core::connect(std::shared_ptr<client_core> self, slot& s) {

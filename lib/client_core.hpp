@@ -14,7 +14,7 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     client_core(any_io_executor executor, url to, client_options options);
 
     std::shared_ptr<connection> ready() override;
-    awaitable<std::shared_ptr<connection>> acquire(call_options options) override;
+    awaitable<std::shared_ptr<connection>> acquire(deadline& when) override;
     any_io_executor get_executor() const override { return executor_; }
 
     void close();
@@ -37,7 +37,7 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     };
 
     static awaitable<connection_ptr> acquire_here(std::shared_ptr<client_core> self,
-                                                  call_deadline when);
+                                                  call_deadline until);
     std::size_t pick();
     void try_to_connect(slot& s);
     static awaitable<void> connect(std::shared_ptr<client_core> self, slot& s);

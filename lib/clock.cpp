@@ -150,7 +150,7 @@ void clock::cancel_system_timer() noexcept {
     if (!system_at_) return;
     system_at_.reset();
     ++last_wait_; // one whose expiry is queued already cannot be cancelled any more
-    system_timer_->cancel();
+    system_timer_.reset();
 }
 
 void clock::on_system_timer(std::uint64_t wait) {
@@ -163,6 +163,9 @@ void clock::on_system_timer(std::uint64_t wait) {
     std::lock_guard lock(mutex_);
     if (!virtual_now_ && !heap_.empty() && (!system_at_ || heap_.front()->at < *system_at_))
         set_system_timer(heap_.front()->executor);
+    // Its executor is that of the first who armed something, perhaps of a call that has ended and
+    // whose work would keep run() from returning: it must not be held while nothing is armed.
+    if (!system_at_) system_timer_.reset();
 }
 
 void clock::shutdown() {

@@ -2,10 +2,13 @@
 
 #include <oocrpc/connection.hpp>
 
+#include <algorithm>
+
 namespace oocrpc {
 
 std::optional<message> connection::refusal(const call_deadline& when, time_point now) const {
-    if (state_ != state::open)
+    // A handler that is to finish during a drain may have to call its client back.
+    if (state_ != state::open && state_ != state::draining)
         return message::error(0, errc::unavailable, "the connection is closed");
     if (when.passed(now)) return message::error(0, errc::deadline_exceeded, when.text());
     if (dispatcher_.outgoing() + held_.size() >= options_.limit.max_outgoing)
@@ -32,13 +35,8 @@ std::int64_t connection::start_call(message& call, const call_options& options,
     }
     call.timeout_ms = when.left_ms(now);
     if (!options.meta.empty()) call.meta = options.meta;
-    if (call.oneway) {
-        call.id = dispatcher_.start_oneway();
-        refuse(std::move(waiter), message::reply(call.id, {bson::type::null, {}}));
-    } else {
-        call.id = dispatcher_.start_call(std::move(waiter), when);
-        arm(when.at);
-    }
+    call.id = dispatcher_.start_call(std::move(waiter), when);
+    arm(when.at);
     send_call(call);
     return call.id;
 }
@@ -48,6 +46,7 @@ std::shared_ptr<message_stream> connection::open(message call, const call_option
                                                  std::int32_t window) {
     const auto now = clock_.now();
     const auto when = options.when.resolve(now, inherited, options_.default_timeout);
+    window = std::max(window, 1);
     auto stream = std::make_shared<message_stream>(weak_from_this(), window);
     if (auto why = refusal(when, now)) {
         stream->on_reply(std::move(*why));
@@ -72,19 +71,30 @@ void connection::put_call(const message& call) {
     switch (put(call)) {
     case encoded::done:
         dispatcher_.sent(call.id);
+        // Nobody will answer: it is done once it is on its way.
+        if (call.oneway)
+            refuse(dispatcher_.settle(call.id), message::reply(call.id, {bson::type::null, {}}));
         return flush();
     case encoded::too_large:
-        return refuse([self = shared_from_this(), id = call.id](
-                          message why) { self->dispatcher_.abandon(id, std::move(why)); },
-                      message::error(call.id, errc::message_too_large,
-                                     "the call exceeds the limit of a message, " +
-                                         std::to_string(options_.limit.max_message) + " bytes"));
+        return fail_call(call.id, errc::message_too_large,
+                         "the call exceeds the limit of a message, " +
+                             std::to_string(options_.limit.max_message) + " bytes");
     case encoded::unsupported:
-        return refuse([self = shared_from_this(), id = call.id](
-                          message why) { self->dispatcher_.abandon(id, std::move(why)); },
-                      message::error(call.id, errc::invalid_argument,
-                                     info_.protocol + " cannot carry this call"));
+        return fail_call(call.id, errc::invalid_argument,
+                         info_.protocol + " cannot carry this call");
+    case encoded::invalid:
+        return fail_call(call.id, errc::invalid_argument,
+                         "a text of the call is not UTF-8, or a key holds NUL");
     }
+}
+
+void connection::fail_call(std::int64_t id, errc e, std::string detail) {
+    // Nothing went out, so no cancel does.
+    auto tell = [self = shared_from_this(), id](message why) {
+        self->dispatcher_.abandon(id, std::move(why));
+        self->close_if_idle();
+    };
+    refuse(std::move(tell), message::error(id, e, std::move(detail)));
 }
 
 void connection::put_held() {
@@ -92,7 +102,7 @@ void connection::put_held() {
         const auto call = std::move(held_.front());
         held_.pop_front();
         // Whoever gave up while the call waited here costs the peer nothing.
-        if (call.oneway || dispatcher_.waiting(call.id)) put_call(call);
+        if (dispatcher_.waiting(call.id)) put_call(call);
     }
 }
 
@@ -111,9 +121,13 @@ void connection::on_reply(message& m) {
 }
 
 void connection::abandon(std::int64_t id, message outcome) {
-    if (dispatcher_.abandon(id, std::move(outcome)) != dispatcher::cancel_action::send) return;
-    put(message::control(message_kind::cancel, id));
-    flush();
+    // The peer has not heard of a call that still waits for room.
+    const bool unheard = std::erase_if(held_, [id](auto& call) { return call.id == id; }) > 0;
+    const auto action = dispatcher_.abandon(id, std::move(outcome));
+    if (action == dispatcher::cancel_action::send && !unheard) {
+        put(message::control(message_kind::cancel, id));
+        flush();
+    }
     close_if_idle();
 }
 

@@ -8,8 +8,19 @@
 namespace oocrpc {
 namespace {
 
-// Contexts that are kept for the next calls.
+// Contexts that are kept for the next calls, and bytes that each may keep for them.
 constexpr std::size_t spare_contexts = 64;
+constexpr std::size_t spare_bytes = 4096;
+// An error that cannot travel as it is travels with that much of its text.
+constexpr std::size_t most_detail = 1024;
+
+/// ASCII that says as much of `text` as can travel in any case.
+std::string legible(std::string_view text) {
+    std::string out(text.substr(0, most_detail));
+    for (auto& c : out)
+        if (static_cast<signed char>(c) < ' ') c = '?';
+    return out;
+}
 
 } // namespace
 
@@ -21,7 +32,11 @@ std::unique_ptr<context> connection::take_context() {
 }
 
 void connection::release(std::unique_ptr<context> c) {
-    if (spare_.size() >= spare_contexts || c->scratch_.capacity() > 4096) return;
+    if (spare_.size() >= spare_contexts || c->scratch_.capacity() > spare_bytes ||
+        c->method_.capacity() > spare_bytes)
+        return;
+    c->meta_ = c->reply_meta_ = {};
+    c->collected_.reset();
     spare_.push_back(std::move(c));
 }
 
@@ -68,7 +83,7 @@ maybe_awaitable<message> connection::invoke(context& c, message call) {
 }
 
 void connection::run(std::unique_ptr<context> c, awaitable<message> work) {
-    c->key_ = dispatcher_.begin_call(c->wire_id_, c.get());
+    c->key_ = dispatcher_.begin_call(c->wire_id_, c.get(), !c->oneway_);
     if (c->deadline_) arm(c->deadline_.at);
     runners_->run(shared_from_this(), std::move(c), std::move(work));
 }
@@ -95,13 +110,27 @@ void connection::finish(context& c, message reply) {
 }
 
 void connection::put_reply(const message& m) {
-    if (m.oneway || state_ == state::closed) return;
+    if (!m.oneway && state_ != state::closed) put_answer(m);
+}
+
+void connection::put_answer(const message& m) {
     const auto before = out_.size();
-    if (put(m) == encoded::too_large)
-        put(message::error(m.id, errc::message_too_large,
-                           "the answer exceeds the limit of a message, " +
-                               std::to_string(options_.limit.max_message) + " bytes"));
+    if (const auto outcome = put(m); outcome != encoded::done) put(instead_of(m, outcome));
     replies_queued_ += out_.size() - before;
+}
+
+message connection::instead_of(const message& m, encoded fault) const {
+    if (m.fault)
+        return message::error(m.id,
+                              {legible(m.fault->message), legible(m.fault->detail), m.fault->code});
+    if (fault == encoded::too_large)
+        return message::error(m.id, errc::message_too_large,
+                              "the answer exceeds the limit of a message, " +
+                                  std::to_string(options_.limit.max_message) + " bytes");
+    return message::error(m.id, errc::internal,
+                          fault == encoded::invalid
+                              ? "a text of the answer is not UTF-8, or a key holds NUL"
+                              : info_.protocol + " cannot carry this answer");
 }
 
 message connection::to_error(const std::exception_ptr& e) const {
@@ -140,10 +169,12 @@ void connection::on_credit(const message& m) {
 }
 
 awaitable<void> connection::send_item(context& c, bson::value_view item) {
+    if (c.oneway_) co_return; // nobody would grant credit
     for (;;) {
         auto& obstacle = c.credit_ <= 0 ? c.credit_wait_ : room_;
         if (c.credit_ > 0 && replies_queued_ <= options_.limit.max_queued) break;
-        if (!obstacle) obstacle.emplace();
+        // A handler that was cancelled while it was the only one that waited has cancelled it.
+        if (!obstacle || obstacle->fired()) obstacle.emplace();
         auto gone = *obstacle;
         co_await gone.wait();
     }
@@ -153,7 +184,13 @@ awaitable<void> connection::send_item(context& c, bson::value_view item) {
     m.kind = message_kind::item;
     m.id = c.wire_id_;
     m.body = item;
-    if (!c.oneway_) put_reply(m);
+    if (state_ == state::closed) co_return;
+    const auto before = out_.size();
+    if (put(m) != encoded::done)
+        throw rpc_error(errc::message_too_large, "an item exceeds the limit of a message, " +
+                                                     std::to_string(options_.limit.max_message) +
+                                                     " bytes");
+    replies_queued_ += out_.size() - before;
     flush();
 }
 

@@ -1,16 +1,8 @@
 #include <oocrpc/dispatcher.hpp>
 
 #include <algorithm>
-#include <limits>
 
 namespace oocrpc {
-
-namespace {
-
-// Ids of calls that nobody waits for lie beyond every slot, so that no reply can find one.
-constexpr std::int64_t oneway_bit = std::int64_t{1} << 62;
-
-} // namespace
 
 dispatcher::slot& dispatcher::take_slot(std::int64_t& id, call_deadline deadline) {
     std::uint32_t i;
@@ -30,7 +22,7 @@ dispatcher::slot& dispatcher::take_slot(std::int64_t& id, call_deadline deadline
 }
 
 void dispatcher::free_slot(slot& s, std::size_t i) noexcept {
-    s.used = false;
+    s.used = s.sent = false;
     s.generation = (s.generation + 1) & 0x3fffffff;
     if (s.generation == 0) s.generation = 1;
     free_.push_back(static_cast<std::uint32_t>(i));
@@ -49,12 +41,22 @@ std::int64_t dispatcher::start_stream(std::shared_ptr<reply_receiver> r, call_de
     return id;
 }
 
-std::int64_t dispatcher::start_oneway() noexcept {
-    return oneway_bit | next_oneway_++;
+void dispatcher::sent(std::int64_t id) {
+    if (peer_ == peer_kind::extended) return;
+    fifo_.push_back(id);
+    slots_[index(id)].sent = true;
 }
 
-void dispatcher::sent(std::int64_t id) {
-    if (peer_ != peer_kind::extended) fifo_.push_back(id);
+void dispatcher::keep_place(const slot& s) noexcept {
+    if (s.sent && peer_ != peer_kind::extended) ++dropped_;
+}
+
+dispatcher::waiter dispatcher::settle(std::int64_t id) {
+    slot& s = slots_[index(id)];
+    keep_place(s);
+    waiter w = std::move(s.one);
+    free_slot(s, index(id));
+    return w;
 }
 
 bool dispatcher::waiting(std::int64_t id) const noexcept {
@@ -82,11 +84,11 @@ dispatcher::cancel_action dispatcher::abandon(std::int64_t id, message outcome) 
     auto action = cancel_action::none;
     if (peer_ == peer_kind::extended) {
         action = cancel_action::send;
-    } else if (peer_ == peer_kind::unknown &&
-               std::find(fifo_.begin(), fifo_.end(), id) != fifo_.end()) {
+    } else if (peer_ == peer_kind::unknown && slots_[index(id)].sent) {
         remembered_cancels_.push_back(id);
         action = cancel_action::later;
     }
+    keep_place(slots_[index(id)]);
     tell(id, std::move(outcome));
     return action;
 }
@@ -99,12 +101,16 @@ bool dispatcher::on_reply(message& m) {
         peer_ = peer_kind::base;
         remembered_cancels_.clear();
         id = fifo_.front();
-        if (m.kind != message_kind::item) fifo_.pop_front();
-    } else if (peer_ == peer_kind::unknown &&
+        if (m.kind != message_kind::item) {
+            fifo_.pop_front();
+            if (!waiting(id)) --dropped_;
+        }
+    } else if (peer_ != peer_kind::extended &&
                std::find(fifo_.begin(), fifo_.end(), id) != fifo_.end()) {
         peer_ = peer_kind::extended;
         std::erase(remembered_cancels_, id);
         fifo_.clear();
+        dropped_ = 0;
     }
     if (!waiting(id)) return false;
     // An item for a call that took no stream has no receiver.
@@ -138,10 +144,10 @@ dispatcher::time_point dispatcher::next_deadline() const noexcept {
     return next;
 }
 
-std::int64_t dispatcher::begin_call(std::int64_t wire_id, context* call) {
-    const auto key = wire_id ? wire_id : next_key_--;
+std::int64_t dispatcher::begin_call(std::int64_t wire_id, context* call, bool answered) {
+    const auto key = wire_id ? wire_id : answered ? next_key_-- : next_unordered_++;
     if (!running_.emplace(key, call).second) return 0;
-    if (!wire_id) order_.push_back({key, false, {}});
+    if (ordered(key)) order_.push_back({key, 0, {}});
     return key;
 }
 
@@ -158,9 +164,11 @@ bool dispatcher::is_running(const context* call) const noexcept {
 bool dispatcher::store(std::int64_t key, message& reply) {
     // Keys of calls without id count down by one, so the place is found without a search.
     auto& p = order_[static_cast<std::size_t>(order_.front().key - key)];
-    p.ready = true;
     p.reply = std::move(reply);
     p.reply.own();
+    p.size =
+        sizeof p + p.reply.body.data.size() + (p.reply.fault ? p.reply.fault->detail.size() : 0);
+    stored_ += p.size;
     return &p == &order_.front();
 }
 

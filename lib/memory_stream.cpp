@@ -2,31 +2,50 @@
 
 #include <algorithm>
 #include <asio/error.hpp>
+#include <asio/steady_timer.hpp>
 
 namespace oocrpc {
 namespace {
 
+// As much as a socket of the kernel's takes without being read from.
+constexpr std::size_t pipe_capacity = 256 << 10;
+
+/// An operation that waits for the other end. A timer that never expires holds it, so that it is
+/// work of the loop as on a socket, and is destroyed with the loop.
+class waiting_operation {
+  public:
+    explicit waiting_operation(const any_io_executor& executor)
+        : timer_(executor, asio::steady_timer::time_point::max()) {}
+    template <class F> void start(F f) {
+        timer_.async_wait([f = std::move(f)](std::error_code) mutable { f(); });
+    }
+    /// Completes it from the loop; nothing where none waits.
+    void complete() { timer_.cancel(); }
+
+  private:
+    asio::steady_timer timer_;
+};
+
 /// One direction: what was written and not yet read.
 struct pipe {
-    byte_buffer data;
-    bool closed = false;
-    asio::mutable_buffer into;
-    std::shared_ptr<stream_user> reader; // of a read that waits
-    any_io_executor executor;            // the reader's
+    pipe(const any_io_executor& from, const any_io_executor& to) : writing(from), reading(to) {}
 
-    void fail(std::error_code ec) {
-        if (!reader) return;
-        asio::post(executor, [user = std::move(reader), ec] { user->on_read(ec, 0); });
-        reader.reset();
-    }
-    void deliver() {
-        if (!reader) return;
-        if (data.empty()) return closed ? fail(asio::error::eof) : void();
-        const auto n = std::min(into.size(), data.size());
-        std::memcpy(into.data(), data.data(), n);
-        data.consume(n);
-        asio::post(executor, [user = std::move(reader), n] { user->on_read({}, n); });
-        reader.reset();
+    byte_buffer data;
+    bytes pending; // the rest of what is being written; the writer keeps it
+    bool writer_gone = false;
+    bool reader_gone = false;
+    waiting_operation writing;
+    waiting_operation reading;
+
+    bool over() const noexcept { return writer_gone || reader_gone; }
+    void move_on() {
+        if (!over()) {
+            const auto n = std::min(pipe_capacity - data.size(), pending.size());
+            data.append(pending.first(n));
+            pending = pending.subspan(n);
+        }
+        if (over() || !data.empty()) reading.complete();
+        if (over() || pending.empty()) writing.complete();
     }
 };
 
@@ -39,27 +58,31 @@ class memory_stream final : public byte_stream {
     ~memory_stream() override { close(); }
 
     void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {
-        in_->into = into;
-        in_->reader = std::move(user);
-        in_->executor = executor_;
-        if (closed_) return in_->fail(asio::error::operation_aborted);
-        in_->deliver();
+        in_->reading.start([p = in_, into, user = std::move(user)] {
+            if (p->reader_gone) return user->on_read(asio::error::operation_aborted, 0);
+            const auto n = std::min(into.size(), p->data.size());
+            if (n == 0) return user->on_read(asio::error::eof, 0);
+            std::memcpy(into.data(), p->data.data(), n);
+            p->data.consume(n);
+            p->move_on();
+            user->on_read({}, n);
+        });
+        in_->move_on();
     }
     void write(bytes from, std::shared_ptr<stream_user> user) override {
-        std::error_code ec;
-        if (closed_ || out_->closed) ec = asio::error::broken_pipe;
-        if (!ec) {
-            out_->data.append(from);
-            out_->deliver();
-        }
-        asio::post(executor_, [user = std::move(user), ec] { user->on_written(ec); });
+        out_->pending = from;
+        out_->writing.start([p = out_, user = std::move(user)] {
+            const bool all = std::exchange(p->pending, {}).empty();
+            user->on_written(all ? std::error_code() : asio::error::broken_pipe);
+        });
+        out_->move_on();
     }
     void close() noexcept override {
         if (std::exchange(closed_, true)) return;
-        in_->fail(asio::error::operation_aborted);
-        in_->closed = true; // the other end's writes fail from now on
-        out_->closed = true;
-        out_->deliver();
+        in_->reader_gone = true;
+        out_->writer_gone = true;
+        in_->move_on();
+        out_->move_on();
     }
     std::string peer_address() const override { return "memory"; }
     any_io_executor get_executor() override { return executor_; }
@@ -74,8 +97,8 @@ class memory_stream final : public byte_stream {
 
 std::pair<std::unique_ptr<byte_stream>, std::unique_ptr<byte_stream>>
 make_stream_pair(any_io_executor a, any_io_executor b) {
-    auto up = std::make_shared<pipe>();
-    auto down = std::make_shared<pipe>();
+    auto up = std::make_shared<pipe>(a, b);
+    auto down = std::make_shared<pipe>(b, a);
     return {std::make_unique<memory_stream>(down, up, std::move(a)),
             std::make_unique<memory_stream>(up, down, std::move(b))};
 }

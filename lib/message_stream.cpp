@@ -7,22 +7,28 @@ namespace oocrpc {
 void message_stream::on_reply(message m) {
     if (end_) return;
     m.own();
-    if (m.kind == message_kind::item)
-        items_.push_back(std::move(m));
-    else
+    if (m.kind != message_kind::item) {
         end_ = std::move(m);
+    } else if (--credit_ >= 0) {
+        items_.push_back(std::move(m));
+    } else if (auto c = connection_.lock()) {
+        // Whoever sends without credit does not decide how much memory that takes; comes back here.
+        return c->abandon(id_, message::error(id_, errc::protocol_error,
+                                              "the peer sent more items than it was granted"));
+    }
     if (wait_) std::exchange(wait_, std::nullopt)->fire();
 }
 
 void message_stream::grant() {
     if (end_ || ++taken_ * 2 < window_) return;
     if (auto c = connection_.lock()) c->send_credit(id_, taken_);
+    credit_ += taken_;
     taken_ = 0;
 }
 
 awaitable<message> message_stream::next() {
     while (items_.empty() && !end_) {
-        if (!wait_) wait_.emplace();
+        if (!wait_ || wait_->fired()) wait_.emplace(); // fired: by an awaiter that was cancelled
         auto arrival = *wait_;
         co_await arrival.wait();
     }

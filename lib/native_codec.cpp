@@ -10,6 +10,9 @@ using bson::value_view;
 
 constexpr std::size_t prefix = 4; // the length in front of each body
 constexpr std::size_t smallest_body = 5;
+// What a call lays around an argument: the frame, `call`, `arguments`. A value that a writer of
+// ours permits travels, whatever its place.
+constexpr std::size_t frame_depth = 3;
 
 std::size_t load_be(const std::uint8_t* p) noexcept {
     return std::size_t{p[0]} << 24 | std::size_t{p[1]} << 16 | std::size_t{p[2]} << 8 | p[3];
@@ -102,7 +105,7 @@ class body_reader {
         for (const auto& e : bson::elements(v.as_document())) {
             if (e.value.t != type::string)
                 return wrong("meta." + std::string(e.name), "string", e.value.t);
-            m_.meta.set(e.name, e.value.as_string());
+            m_.meta.add(e.name, e.value.as_string());
         }
         return true;
     }
@@ -142,6 +145,7 @@ class body_reader {
                 if (!text("error.detail", e.value, detail)) return false;
             } else if (e.name == "code") {
                 if (!integer("error.code", e.value, INT32_MIN, code)) return false;
+                if (code > INT32_MAX) return fail("error.code: exceeds int32");
             }
         }
         if (!named) return fail("error.message is missing");
@@ -259,6 +263,7 @@ bool write_info(bson::document_writer& doc, const message& m) {
     return true;
 }
 
+/// False where the protocol has no such message.
 bool write_body(bson::document_writer& doc, const message& m) {
     switch (m.kind) {
     case message_kind::call:
@@ -269,11 +274,24 @@ bool write_body(bson::document_writer& doc, const message& m) {
         write_reply(doc, m);
         return true;
     case message_kind::error:
+        if (!m.fault) return false;
         write_error(doc, m);
         return true;
     default:
         return write_info(doc, m);
     }
+}
+
+/// Appends the body, and the frame's length where all went well; otherwise leaves half of it.
+encoded write_frame(const message& m, std::size_t limit, byte_buffer& out) {
+    const auto start = out.size();
+    out.grow(prefix);
+    bson::document_writer doc(out);
+    if (!write_body(doc, m)) return encoded::unsupported;
+    const auto length = doc.finish();
+    if (length > limit) return encoded::too_large;
+    store_be(out.data() + start, length);
+    return encoded::done;
 }
 
 } // namespace
@@ -289,7 +307,7 @@ decoded native_codec::decode(bytes in, message& out) {
                          std::to_string(max_message_));
     if (in.size() < prefix + length) return {decoded::state::incomplete, prefix + length, {}};
     const auto body = in.subspan(prefix, length);
-    if (auto fault = bson::validate(body, max_depth_))
+    if (auto fault = bson::validate(body, max_depth_ + frame_depth))
         return malformed("offset " + std::to_string(fault->offset) + ": " +
                          std::string(fault->what));
     body_reader reader(out);
@@ -299,19 +317,14 @@ decoded native_codec::decode(bytes in, message& out) {
 
 encoded native_codec::encode(const message& m, byte_buffer& out) {
     const auto start = out.size();
-    out.grow(prefix);
-    bson::document_writer doc(out);
-    if (!write_body(doc, m)) {
-        out.truncate(start);
-        return encoded::unsupported;
+    auto outcome = encoded::invalid;
+    try {
+        outcome = write_frame(m, max_message_, out);
+    } catch (const rpc_error& e) { // of the BSON writer
+        if (e.code() == errc::message_too_large) outcome = encoded::too_large;
     }
-    const auto length = doc.finish();
-    if (length > max_message_) {
-        out.truncate(start);
-        return encoded::too_large;
-    }
-    store_be(out.data() + start, length);
-    return encoded::done;
+    if (outcome != encoded::done) out.truncate(start);
+    return outcome;
 }
 
 } // namespace oocrpc

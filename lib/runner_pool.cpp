@@ -55,14 +55,14 @@ awaitable<bool> runner_pool::serve_one(runner& self, job& next) {
     call.signal_ = nullptr;
     call.scope_ = nullptr;
     self.scope->deadline = {};
-    const bool cancelled = call.cancelled_;
     if (failure) reply = next.owner->to_error(failure);
     next.owner->finish(call, std::move(reply));
     const bool open = !next.owner->closed();
     next.owner->release(std::move(next.call));
-    // A cancel leaves its mark on the coroutine; the next call must not find it.
-    if (cancelled)
-        co_await this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    // A cancel leaves its mark on the coroutine, and so does a handler that changed what it can be
+    // cancelled by; the next call must not find them.
+    co_await this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    co_await this_coro::throw_if_cancelled(true);
     // Work that the handler left behind still refers to this scope and must not inherit from a
     // later call: then the scope, and with it the runner, is used no more.
     co_return open&& self.scope->references.load(std::memory_order_relaxed) == references;

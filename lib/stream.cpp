@@ -5,6 +5,7 @@
 #include <asio/local/stream_protocol.hpp>
 
 #include <filesystem>
+#include <tuple>
 
 #include "socket_stream.hpp"
 #include <oocrpc/error.hpp>
@@ -84,6 +85,8 @@ void remove_stale(asio::any_io_executor executor, const std::string& path) {
     std::error_code ec;
     if (!std::filesystem::is_socket(path, ec)) return;
     local::socket probe(executor);
+    probe.open();
+    probe.non_blocking(true); // one that is there, but has no time for us, must not make us wait
     probe.connect(path, ec);
     if (ec == asio::error::connection_refused) std::filesystem::remove(path, ec);
 }
@@ -117,13 +120,21 @@ awaitable<std::unique_ptr<byte_stream>> connect_stream(url to) {
         if (ec) unavailable(to, ec);
         co_return make_stream(std::move(socket));
     }
+    tcp::socket socket(executor);
+    std::error_code ec;
+    const auto address = asio::ip::make_address(to.host, ec);
+    if (!ec) { // Asio's resolver starts a thread, and a number needs none
+        const tcp::endpoint at(address, to.port);
+        std::tie(ec) = co_await socket.async_connect(at, use_tuple);
+        if (ec) unavailable(to, ec);
+        co_return make_stream(std::move(socket));
+    }
     tcp::resolver resolver(executor);
     const auto service = std::to_string(to.port);
     auto [not_found, found] = co_await resolver.async_resolve(to.host, service, use_tuple);
     if (not_found) unavailable(to, not_found);
-    tcp::socket socket(executor);
-    auto [ec, at] = co_await asio::async_connect(socket, found, use_tuple);
-    if (ec) unavailable(to, ec);
+    auto [failure, at] = co_await asio::async_connect(socket, found, use_tuple);
+    if (failure) unavailable(to, failure);
     co_return make_stream(std::move(socket));
 }
 

@@ -299,6 +299,25 @@ TEST_CASE("a key that would break the document is refused") {
     CHECK_NOTHROW(writer.add({}, 1));
 }
 
+TEST_CASE("a nested document keeps its type wherever its name makes the buffer grow") {
+    for (std::size_t before = 0; before < 200; ++before) {
+        oocrpc::byte_buffer out;
+        out.append(std::string(before, 'x'));
+        bson::document_writer top(out);
+        {
+            bson::document_writer inner(top, "a name of some length");
+            inner.finish();
+        }
+        bson::array_writer list(top, "another name");
+        list.finish();
+        top.finish();
+        auto document = oocrpc::bytes(out).subspan(before);
+        REQUIRE(!bson::validate(document));
+        CHECK(bson::find(document, "a name of some length")->t == bson::type::document);
+        CHECK(bson::find(document, "another name")->t == bson::type::array);
+    }
+}
+
 TEST_CASE("an owned value is independent of the document it was taken from") {
     auto d = all_types();
     bson::value v(*bson::find(d, "string")), copy = v;

@@ -23,12 +23,20 @@ class deadline {
         return d;
     }
 
+    /// Exactly that deadline, found before: for the later steps of a call that began earlier.
+    static deadline fixed(const call_deadline& found) {
+        deadline d;
+        d.fixed_ = found;
+        return d;
+    }
+
     /// The deadline of a call made at `now`.
     call_deadline resolve(call_deadline::clock_type::time_point now, const call_deadline& inherited,
                           std::chrono::milliseconds by_default) const noexcept;
 
   private:
     std::optional<std::chrono::milliseconds> span_;
+    std::optional<call_deadline> fixed_;
     bool given_ = false;
 };
 

@@ -19,8 +19,9 @@ class call_target {
     virtual ~call_target() = default;
     /// A connection that can take a call now, or null; from any thread.
     virtual std::shared_ptr<connection> ready() = 0;
-    /// Waits for one; throws `unavailable`, `deadline_exceeded`, `cancelled`.
-    virtual awaitable<std::shared_ptr<connection>> acquire(call_options options) = 0;
+    /// Waits for one; throws `unavailable`, `deadline_exceeded`, `cancelled`. The time that it
+    /// takes counts: it replaces `when` by the deadline that the whole call has.
+    virtual awaitable<std::shared_ptr<connection>> acquire(deadline& when) = 0;
     virtual any_io_executor get_executor() const = 0;
 };
 
@@ -109,7 +110,7 @@ class caller {
         byte_buffer body;
         put_arguments(body, arguments...);
         auto c = target->ready();
-        if (!c) c = co_await target->acquire(options);
+        if (!c) c = co_await target->acquire(options.when);
         auto call = message::call(name, {bson::type::array, body});
         message answer =
             co_await c->async_exchange(std::move(call), std::move(options), use_awaitable);

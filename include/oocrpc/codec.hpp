@@ -22,6 +22,7 @@ enum class encoded {
     done,        ///< its bytes are at the end of the buffer
     unsupported, ///< the protocol has no such message; the buffer is as it was
     too_large,   ///< it exceeds the limit of a message; the buffer is as it was
+    invalid,     ///< a text or key in it cannot be carried, as not UTF-8; the buffer is as it was
 };
 
 /// A wire protocol: bytes to messages and back, one object per connection.

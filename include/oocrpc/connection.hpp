@@ -37,8 +37,9 @@ struct connection_options {
 };
 
 namespace detail {
+class connection_list;
 class runner_pool;
-}
+} // namespace detail
 
 /// The one call path: calls in both directions over a stream, in the words of a codec.
 ///
@@ -95,6 +96,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
   private:
     friend class context;
     friend class message_stream;
+    friend class detail::connection_list;
     friend class detail::runner_pool;
     friend struct detail::initiate_call;
     enum class state { open, draining, flushing, closed };
@@ -116,7 +118,9 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void on_written(std::error_code ec) override;
     void flush();
     encoded put(const message& m);
+    void put_answer(const message& m);
     void put_reply(const message& m);
+    message instead_of(const message& m, encoded fault) const;
     bool congested() const noexcept { return out_.size() > options_.limit.max_queued; }
 
     // Calls that we make (connection_calls.cpp).
@@ -124,6 +128,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
                             const call_deadline* inherited, dispatcher::waiter waiter);
     std::optional<message> refusal(const call_deadline& when, time_point now) const;
     void refuse(dispatcher::waiter waiter, message why);
+    void fail_call(std::int64_t id, errc e, std::string detail);
     void send_call(message& call);
     void put_call(const message& call);
     void put_held();
@@ -153,6 +158,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void linger();
     void close_if_idle();
     void end(const rpc_error& reason);
+    void forget_everybody() noexcept;
 
     any_io_executor executor_;
     std::unique_ptr<byte_stream> stream_;
@@ -174,7 +180,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     byte_buffer out_;                   // collects while writing_ is under way
     byte_buffer leaving_;               // what is being written
     std::deque<message> held_;          // calls that wait for room in out_
-    std::size_t replies_queued_ = 0;    // bytes of answers in out_
+    std::size_t replies_queued_ = 0;    // bytes in out_ that the peer asked for: answers, pongs
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
     bool going_away_ = false;
@@ -186,6 +192,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
 
     std::vector<std::unique_ptr<context>> spare_;
     std::unique_ptr<detail::runner_pool> runners_;
+    detail::connection_list* list_; // of the loop, null once that is being destroyed
 };
 
 } // namespace oocrpc

@@ -46,10 +46,11 @@ class dispatcher {
     std::int64_t start_call(waiter w, call_deadline deadline);
     /// The same for a call that is answered by a stream.
     std::int64_t start_stream(std::shared_ptr<reply_receiver> r, call_deadline deadline);
-    /// An id for a call that nobody waits for.
-    std::int64_t start_oneway() noexcept;
     /// The call's bytes follow all that were sent before: takes its place in the order.
     void sent(std::int64_t id);
+    /// Ends a call that is not answered, or not by the peer: hands out its waiter, to be told. Its
+    /// place in the order stays, as a base peer answers all the same.
+    waiter settle(std::int64_t id);
     /// Whether somebody waits for that call.
     bool waiting(std::int64_t id) const noexcept;
     /// The deadline of a call that somebody waits for.
@@ -63,7 +64,7 @@ class dispatcher {
 
     peer_kind peer() const noexcept { return peer_; }
     /// Calls with a waiter, plus places kept for replies that will be dropped.
-    std::size_t outgoing() const noexcept { return waiting_ + fifo_.size(); }
+    std::size_t outgoing() const noexcept { return waiting_ + dropped_; }
     std::size_t waiting() const noexcept { return waiting_; }
     /// The ids of the calls whose deadline has passed.
     std::vector<std::int64_t> expired(time_point now) const;
@@ -73,7 +74,8 @@ class dispatcher {
     // Calls that the peer makes.
 
     /// Registers a running call and returns the key that finishes it; 0 where `wire_id` is in use.
-    std::int64_t begin_call(std::int64_t wire_id, context* call);
+    /// One that is answered, but has no id, takes its place in the order of answers.
+    std::int64_t begin_call(std::int64_t wire_id, context* call, bool answered = true);
     /// Forgets the call; `reply` goes to `send`, at once or, for calls without id, in their order.
     template <class Send> void finish_call(std::int64_t key, message reply, Send&& send);
     /// The running call of that wire id, or null.
@@ -83,6 +85,8 @@ class dispatcher {
     /// True where a call without id can be answered at once.
     bool in_order() const noexcept { return order_.empty(); }
     std::size_t running() const noexcept { return running_.size(); }
+    /// Bytes of answers that wait for the ones before them.
+    std::size_t stored() const noexcept { return stored_; }
     template <class F> void for_each_running(F f) const {
         for (auto& [key, call] : running_) f(*call);
     }
@@ -94,16 +98,21 @@ class dispatcher {
         call_deadline deadline;
         std::uint32_t generation = 1;
         bool used = false;
+        bool sent = false; // it has a place in fifo_
     };
     struct place {
         std::int64_t key;
-        bool ready;
+        std::size_t size; // in bytes, once the reply is there
         message reply;
     };
+    // Keys count down from -1 for calls with a place in order_, up from here for those without.
+    static constexpr std::int64_t unordered = INT64_MIN;
+    static bool ordered(std::int64_t key) noexcept { return key < 0 && key > unordered / 2; }
 
     static std::size_t index(std::int64_t id) noexcept { return static_cast<std::uint32_t>(id); }
     slot& take_slot(std::int64_t& id, call_deadline deadline);
     void free_slot(slot& s, std::size_t i) noexcept;
+    void keep_place(const slot& s) noexcept;
     void tell(std::int64_t id, message m);
     bool store(std::int64_t key, message& reply);
 
@@ -112,21 +121,24 @@ class dispatcher {
     std::vector<std::uint32_t> free_;
     std::size_t waiting_ = 0;
     std::deque<std::int64_t> fifo_; // until the peer has shown itself as extended
+    std::size_t dropped_ = 0;       // places in fifo_ that nobody waits for any more
     std::vector<std::int64_t> remembered_cancels_;
     peer_kind peer_ = peer_kind::unknown;
-    std::uint32_t next_oneway_ = 1;
 
     std::unordered_map<std::int64_t, context*> running_;
     std::deque<place> order_; // calls without id, oldest first
+    std::size_t stored_ = 0;  // bytes in order_
     std::int64_t next_key_ = -1;
+    std::int64_t next_unordered_ = unordered;
 };
 
 template <class Send> void dispatcher::finish_call(std::int64_t key, message reply, Send&& send) {
     running_.erase(key);
-    if (key > 0) return send(std::move(reply));
+    if (!ordered(key)) return send(std::move(reply));
     if (!store(key, reply)) return;
-    while (!order_.empty() && order_.front().ready) {
+    while (!order_.empty() && order_.front().size) {
         message next = std::move(order_.front().reply);
+        stored_ -= order_.front().size;
         order_.pop_front();
         send(std::move(next));
     }

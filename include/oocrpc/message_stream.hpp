@@ -20,7 +20,8 @@ class message_stream final : public reply_receiver {
   public:
     message_stream(std::weak_ptr<connection> c, std::int32_t window)
         : connection_(std::move(c)),
-          window_(window) {}
+          window_(window),
+          credit_(window) {}
 
     /// The next `item`, or the `reply` or `error` that ended the stream, then always that one.
     /// Cancelling the awaiting coroutine throws `cancelled` and leaves the stream open.
@@ -36,6 +37,7 @@ class message_stream final : public reply_receiver {
     std::weak_ptr<connection> connection_;
     std::int64_t id_ = 0;
     std::int32_t window_;
+    std::int32_t credit_; // items that the callee may still send
     std::int32_t taken_ = 0;
     std::deque<message> items_;
     std::optional<message> end_;

@@ -22,6 +22,8 @@ class metadata {
             if (key == name) return void(value = text);
         entries_.emplace_back(name, text);
     }
+    /// Appends without looking for `name`: for what arrives, so that no peer can make us search.
+    void add(std::string_view name, std::string_view text) { entries_.emplace_back(name, text); }
     /// The text of `name`, or null where it is not set.
     const std::string* find(std::string_view name) const noexcept {
         for (auto& [key, value] : entries_)

@@ -43,12 +43,19 @@ enum class kind {
     unknown,
 };
 
-// Stands for a J in overload resolution without bringing in nlohmann's own overloads, which would
-// claim every type: only functions of the namespace of T are found.
-template <class J> struct json_probe {
-    operator J&();
-    operator const J&() const;
+// Stand for a JSON value in overload resolution without bringing in nlohmann's own overloads, which
+// would claim every type: only functions of the namespace of T are found. So neither may be a
+// template over what it stands for, whose namespace would be searched too.
+struct ordered_probe {
+    operator json&();
+    operator const json&() const;
 };
+struct plain_probe {
+    operator nlohmann::json&();
+    operator const nlohmann::json&() const;
+};
+template <class J>
+using json_probe = std::conditional_t<std::is_same_v<J, json>, ordered_probe, plain_probe>;
 
 template <class T, class J>
 concept has_own_json = requires(json_probe<J>& out, const json_probe<J>& in, T& v) {

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include <oocrpc/error.hpp>
+
+namespace oocrpc::cli {
+
+/// How the program ends; the numbers of sysexits.h and of timeout(1) where they have one.
+enum class exit_code : int {
+    ok = 0,
+    failed = 1,       ///< the remote side answered an error
+    usage = 64,       ///< the command line is wrong
+    unavailable = 69, ///< no connection, or it was lost
+    io_error = 74,    ///< stdout cannot be written
+    protocol = 76,    ///< the other side does not speak the protocol
+    deadline = 124,   ///< the deadline passed
+    interrupted = 128 ///< plus the number of the signal
+};
+
+/// The command line is wrong; the text says what and where, in one line.
+struct usage_error : std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+
+/// What a failed call means for the program's exit code, wherever it failed.
+exit_code exit_code_of(const rpc_error& e) noexcept;
+
+/// The line that reports `e`: `oocrpc: message: detail`, without the newline. What the other side
+/// wrote cannot add lines or drive the terminal: control characters appear escaped.
+std::string error_line(const rpc_error& e);
+
+} // namespace oocrpc::cli

@@ -1,0 +1,48 @@
+// The command line client: calls, questions and measurements.
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+
+#include <oocrpc/version.hpp>
+
+#include "commands.hpp"
+
+namespace {
+
+using namespace oocrpc::cli;
+
+int refuse(std::string text) {
+    // On one line, and without what marks words for CLI11.
+    std::erase(text, '\x01');
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    std::cerr << "oocrpc: " << text << "; see oocrpc --help" << std::endl;
+    return static_cast<int>(exit_code::usage);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    // A reader that went away is an error of the write, not the end of the process.
+    std::signal(SIGPIPE, SIG_IGN);
+
+    CLI::App program("Calls services that speak the oocrpc protocol.", "oocrpc");
+    command chosen;
+    add_call(program, chosen);
+    add_ping(program, chosen);
+    add_list(program, chosen);
+    add_describe(program, chosen);
+    add_bench(program, chosen);
+    program.set_version_flag("--version", "oocrpc " + std::string(oocrpc::version));
+    program.require_subcommand(1);
+    program.footer("Exit code: 0 done, 1 the server answered an error, 64 wrong usage,\n"
+                   "69 unavailable, 76 protocol error, 124 deadline, 130 interrupted.");
+    try {
+        program.parse(marked(argc, argv));
+    } catch (const CLI::ParseError& e) {
+        return e.get_exit_code() ? refuse(e.what()) : program.exit(e);
+    } catch (const usage_error& e) {
+        return refuse(e.what());
+    }
+    return run(chosen);
+}
