@@ -4,6 +4,7 @@
 
 #include <asio/error.hpp>
 
+#include "connection_list.hpp"
 #include "runner_pool.hpp"
 
 namespace oocrpc {
@@ -38,12 +39,16 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
       options_(std::move(options)),
       clock_(clock::of(executor_)),
       timer_(executor_),
-      runners_(std::make_unique<detail::runner_pool>(executor_)) {
+      runners_(std::make_unique<detail::runner_pool>(executor_)),
+      list_(&detail::connection_list::of(executor_)) {
+    list_->add(*this);
     info_.address = stream_->peer_address();
     info_.protocol = codec_->protocol();
 }
 
-connection::~connection() = default;
+connection::~connection() {
+    if (list_) list_->remove(*this);
+}
 
 // Reading.
 
@@ -78,7 +83,15 @@ void connection::on_read(std::error_code ec, std::size_t size) {
 void connection::process() {
     batch_time_ = clock_.now();
     in_batch_ = true;
-    decode_all();
+    try {
+        decode_all();
+    } catch (...) {
+        // What a user's completion handler throws belongs to whoever runs the loop, as with every
+        // operation of Asio's. The other calls of this connection go on all the same.
+        in_batch_ = false;
+        asio::post(executor_, [self = shared_from_this()] { self->process(); });
+        throw;
+    }
     in_batch_ = false;
     if (state_ == state::closed) return;
     flush();
@@ -89,7 +102,11 @@ void connection::process() {
 }
 
 void connection::decode_all() {
-    std::size_t at = 0;
+    struct eaten { // also where a message's receiver throws
+        byte_buffer& in;
+        std::size_t size = 0;
+        ~eaten() { in.consume(size); }
+    } done{in_};
     needed_ = 0;
     while (state_ == state::open || state_ == state::draining) {
         // Whoever does not read its answers is not read from; nor is a peer without ids while
@@ -97,16 +114,15 @@ void connection::decode_all() {
         read_paused_ = replies_queued_ + dispatcher_.stored() > options_.limit.max_queued;
         if (read_paused_) break;
         message m;
-        auto d = codec_->decode(bytes(in_).subspan(at), m);
+        auto d = codec_->decode(bytes(in_).subspan(done.size), m);
         if (d.what == decoded::state::malformed) return violation(std::move(d.reason));
         if (d.what == decoded::state::incomplete) {
             needed_ = d.size;
             break;
         }
-        at += d.size;
+        done.size += d.size;
         on_message(m);
     }
-    in_.consume(at);
 }
 
 void connection::on_message(message& m) {
@@ -268,6 +284,14 @@ void connection::end(const rpc_error& reason) {
     runners_->clear();
     if (room_) std::exchange(room_, std::nullopt)->fire();
     if (options_.on_closed) std::exchange(options_.on_closed, nullptr)(*this, reason);
+}
+
+void connection::forget_everybody() noexcept {
+    state_ = state::closed;
+    // What is destroyed here may look at this connection.
+    const auto waiters = std::exchange(dispatcher_, {});
+    const auto held = std::exchange(held_, {});
+    runners_->clear();
 }
 
 } // namespace oocrpc

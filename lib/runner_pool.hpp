@@ -18,7 +18,7 @@ class runner_pool {
     void run(std::shared_ptr<connection> owner, std::unique_ptr<context> call,
              awaitable<message> work);
     /// Ends the runners that wait.
-    void clear() noexcept { idle_.clear(); }
+    void clear() noexcept { const auto ended = std::exchange(idle_, {}); }
 
   private:
     struct job {

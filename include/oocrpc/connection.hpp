@@ -37,8 +37,9 @@ struct connection_options {
 };
 
 namespace detail {
+class connection_list;
 class runner_pool;
-}
+} // namespace detail
 
 /// The one call path: calls in both directions over a stream, in the words of a codec.
 ///
@@ -95,6 +96,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
   private:
     friend class context;
     friend class message_stream;
+    friend class detail::connection_list;
     friend class detail::runner_pool;
     friend struct detail::initiate_call;
     enum class state { open, draining, flushing, closed };
@@ -156,6 +158,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void linger();
     void close_if_idle();
     void end(const rpc_error& reason);
+    void forget_everybody() noexcept;
 
     any_io_executor executor_;
     std::unique_ptr<byte_stream> stream_;
@@ -189,6 +192,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
 
     std::vector<std::unique_ptr<context>> spare_;
     std::unique_ptr<detail::runner_pool> runners_;
+    detail::connection_list* list_; // of the loop, null once that is being destroyed
 };
 
 } // namespace oocrpc

@@ -32,7 +32,7 @@ inline std::string frame(std::string_view text) {
 struct expect {
     std::string body;
 };
-struct send {
+struct sends {
     std::string body;
 };
 struct send_bytes {
@@ -50,7 +50,7 @@ struct close_stream {};
 struct pass_time {
     std::chrono::milliseconds span;
 };
-using step = std::variant<expect, send, send_bytes, send_half, send_bytewise, expect_close,
+using step = std::variant<expect, sends, send_bytes, send_half, send_bytewise, expect_close,
                           close_stream, pass_time>;
 using script = std::vector<step>;
 
@@ -100,7 +100,7 @@ class scripted_peer {
         for (auto& s : steps) {
             if (auto* e = std::get_if<expect>(&s)) {
                 co_await expect_frame(e->body);
-            } else if (auto* out = std::get_if<send>(&s)) {
+            } else if (auto* out = std::get_if<sends>(&s)) {
                 co_await write(filled_frame(out->body));
             } else if (auto* raw = std::get_if<send_bytes>(&s)) {
                 co_await write(raw->data);

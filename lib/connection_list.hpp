@@ -1,0 +1,43 @@
+#pragma once
+
+#include <mutex>
+#include <unordered_set>
+
+#include <oocrpc/connection.hpp>
+
+namespace oocrpc::detail {
+
+/// The connections of one execution context, so that it can end them when it is destroyed.
+///
+/// A coroutine that waits for an answer holds its connection, which holds the waiter, which holds
+/// the coroutine. While the loop lives the circle opens with the answer or the connection's end;
+/// when the loop is destroyed neither comes any more, and this opens it.
+class connection_list : public asio::execution_context::service {
+  public:
+    using key_type = connection_list;
+    inline static asio::execution_context::id id;
+
+    explicit connection_list(asio::execution_context& context)
+        : asio::execution_context::service(context) {}
+    static connection_list& of(const any_io_executor& executor) {
+        auto& context = asio::query(executor, asio::execution::context);
+        return asio::use_service<connection_list>(context);
+    }
+
+    void add(connection& c) {
+        std::lock_guard lock(mutex_);
+        all_.insert(&c);
+    }
+    void remove(connection& c) noexcept {
+        std::lock_guard lock(mutex_);
+        all_.erase(&c);
+    }
+
+  private:
+    void shutdown() override;
+
+    std::mutex mutex_;
+    std::unordered_set<connection*> all_;
+};
+
+} // namespace oocrpc::detail
