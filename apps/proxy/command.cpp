@@ -7,9 +7,10 @@
 #include "embedded.hpp"
 #include "host/host.hpp"
 #include "host/validators.hpp"
+#include "option_words.hpp"
 #include "proxy_service.hpp"
+#include "support/parse.hpp"
 #include "text_port.hpp"
-#include "units.hpp"
 
 namespace oocrpc::proxy {
 namespace {
@@ -34,6 +35,8 @@ template <class F> CLI::Validator checked_by(F parse) {
                 return {};
             } catch (const rpc_error& e) {
                 return e.detail();
+            } catch (const std::invalid_argument& e) {
+                return e.what();
             }
         },
         "");
@@ -41,7 +44,7 @@ template <class F> CLI::Validator checked_by(F parse) {
 
 cache_rules rules_of(const proxy_options& how) {
     cache_rules rules;
-    rules.limit_bytes = parse_size(how.cache_bytes);
+    rules.limit_bytes = apps::parse_size(how.cache_bytes);
     rules.vary = how.vary;
     for (const auto& text : how.text)
         rules.methods.emplace(parse_text_port(text).method, cache_rules::default_ttl);
@@ -105,7 +108,7 @@ void add_proxy_options(CLI::App& command, proxy_options& how) {
         ->check(checked_by([](const auto& text) { parse_cached_method(text); }));
     command.add_option("--cache-bytes", how.cache_bytes, "Memory for cached replies")
         ->type_name("SIZE")
-        ->check(checked_by([](const auto& text) { parse_size(text); }))
+        ->check(checked_by([](const auto& text) { apps::parse_size(text); }))
         ->capture_default_str();
     command
         .add_option("--vary", how.vary,

@@ -26,7 +26,8 @@ class upstreams::server : public client, public std::enable_shared_from_this<ser
         return c;
     }
     awaitable<connection_ptr> acquire() {
-        auto c = co_await target_->acquire(as_arrived());
+        auto when = deadline::none(); // but what is inherited, which is a point in time
+        auto c = co_await target_->acquire(when);
         greet(c);
         co_return c;
     }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -9,14 +8,8 @@
 
 namespace oocrpc::proxy {
 
-// The words of the command line and of the configuration. All throw
-// rpc_error(invalid_argument) that says what was expected and what was given.
-
-/// `60s`, `1500ms`, `5m`, `1h`; the unit is required.
-std::chrono::milliseconds parse_time(std::string_view text);
-
-/// Bytes: `1000000`, `64MiB`, `1GB`; units are B, kB, MB, GB (powers of 1000) and KiB, MiB, GiB.
-std::size_t parse_size(std::string_view text);
+// The words of the command line and of the configuration. All throw std::exception that says what
+// was expected and what was given.
 
 /// `METHOD` or `METHOD=TTL`.
 struct cached_method {
