@@ -20,16 +20,10 @@ class upstreams::server : public client, public std::enable_shared_from_this<ser
   public:
     using client::client;
 
-    connection_ptr ready() {
-        auto c = target_->ready();
-        if (c) greet(c);
-        return c;
-    }
+    connection_ptr ready() { return target_->ready(); }
     awaitable<connection_ptr> acquire() {
         auto when = deadline::none(); // but what is inherited, which is a point in time
-        auto c = co_await target_->acquire(when);
-        greet(c);
-        co_return c;
+        co_return co_await target_->acquire(when);
     }
     /// Has the connection ready for a later call.
     void connect_soon() {
@@ -43,17 +37,6 @@ class upstreams::server : public client, public std::enable_shared_from_this<ser
     }
 
   private:
-    /// The first call on a connection. Nothing but calls is sent to a server before it has answered
-    /// one: without this, cancelling a slow call would wait for its own answer.
-    void greet(const connection_ptr& c) {
-        if (!greeted_.owner_before(c) && !c.owner_before(greeted_)) return;
-        greeted_ = c;
-        auto ping = message::call("oocrpc.ping");
-        c->async_exchange(std::move(ping), as_arrived(),
-                          asio::bind_executor(get_executor(), [](const message&) {}));
-    }
-
-    std::weak_ptr<connection> greeted_;
     bool connecting_ = false;
 };
 
