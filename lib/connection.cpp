@@ -17,6 +17,8 @@ constexpr std::size_t most_read = 256 << 10;
 constexpr std::size_t kept_write = 256 << 10;
 // How long a peer may take to read the last bytes before the connection closes all the same.
 constexpr std::chrono::seconds linger_time{5};
+// How often to look for a hang-up while handlers have to finish before more is read.
+constexpr std::chrono::milliseconds hang_up_check{50};
 
 } // namespace
 
@@ -96,7 +98,9 @@ void connection::process() {
     if (state_ == state::closed) return;
     flush();
     close_if_idle();
-    if (state_ == state::closed || state_ == state::flushing || read_paused_) return;
+    if (state_ == state::closed || state_ == state::flushing) return;
+    if (read_paused_ && paused_for_handlers_) arm(batch_time_ + hang_up_check);
+    if (read_paused_) return;
     if (in_.empty() && in_.capacity() > 2 * read_size_) in_.shrink(read_size_);
     read();
 }
@@ -109,9 +113,7 @@ void connection::decode_all() {
     } done{in_};
     needed_ = 0;
     while (state_ == state::open || state_ == state::draining) {
-        // Whoever does not read its answers is not read from; nor is a peer without ids while
-        // answers pile up behind a slow one.
-        read_paused_ = replies_queued_ + dispatcher_.stored() > options_.limit.max_queued;
+        read_paused_ = must_pause();
         if (read_paused_) break;
         message m;
         auto d = codec_->decode(bytes(in_).subspan(done.size), m);
@@ -123,6 +125,23 @@ void connection::decode_all() {
         done.size += d.size;
         on_message(m);
     }
+}
+
+bool connection::must_pause() noexcept {
+    // A peer without ids answers to nothing but the order of its calls: it is not refused when too
+    // many run, or when answers pile up behind a slow one, but read from later.
+    paused_for_handlers_ =
+        dispatcher_.stored() > options_.limit.max_queued ||
+        (!peer_has_ids_ && dispatcher_.running() >= options_.limit.max_in_flight);
+    // Whoever does not read its answers is not read from.
+    return paused_for_handlers_ || replies_queued_ > options_.limit.max_queued;
+}
+
+void connection::resume_reading() {
+    if (!read_paused_ || in_batch_) return;
+    asio::post(executor_, [self = shared_from_this()] {
+        if (self->read_paused_ && self->state_ != state::flushing) self->process();
+    });
 }
 
 void connection::on_message(message& m) {
@@ -158,7 +177,8 @@ void connection::on_peer_gone(std::error_code ec) {
     if (ec != asio::error::eof) return close(rpc_error(errc::unavailable, why));
     // The peer may have closed its sending half only: what was answered still goes out.
     state_ = state::flushing;
-    fail_waiters(rpc_error(errc::unavailable, why));
+    last_reason_.emplace(errc::unavailable, why);
+    fail_waiters(*last_reason_);
     cancel_all_running();
     linger();
 }
@@ -169,7 +189,9 @@ void connection::violation(std::string reason) {
     if (dispatcher_.outgoing() == 0 || dispatcher_.peer() == dispatcher::peer_kind::extended)
         put(message::error(0, errc::protocol_error, reason));
     state_ = state::flushing;
-    fail_waiters(rpc_error(errc::protocol_error, "the peer sent: " + reason));
+    muted_ = true;
+    last_reason_.emplace(errc::protocol_error, "the peer sent: " + reason);
+    fail_waiters(*last_reason_);
     cancel_all_running();
     linger();
 }
@@ -217,23 +239,28 @@ void connection::on_timer() {
     const auto now = clock_.now();
     armed_at_ = time_point::max();
     if (linger_until_ <= now) return close(rpc_error(errc::unavailable, "the peer does not read"));
+    if (read_paused_ && paused_for_handlers_ && state_ != state::flushing && stream_->hung_up())
+        return on_peer_gone(asio::error::eof);
     for (auto id : dispatcher_.expired(now))
         if (dispatcher_.waiting(id)) {
             auto text = dispatcher_.deadline(id).text();
             abandon(id, message::error(id, errc::deadline_exceeded, std::move(text)));
         }
-    std::vector<context*> late;
+    std::vector<std::int64_t> late;
     auto next = std::min(dispatcher_.next_deadline(), linger_until_);
+    if (read_paused_ && paused_for_handlers_) next = std::min(next, now + hang_up_check);
     dispatcher_.for_each_running([&](context& c) {
         if (c.cancelled_) return;
-        if (c.deadline_.passed(now))
-            late.push_back(&c);
-        else
+        if (c.deadline_.passed(now)) {
+            c.expired_ = true;
+            late.push_back(c.key_);
+        } else {
             next = std::min(next, c.deadline_.at);
+        }
     });
-    for (auto* c : late) c->expired_ = true;
-    for (auto* c : late)
-        if (dispatcher_.is_running(c)) cancel_running(*c);
+    // Cancelling one may end others.
+    for (auto key : late)
+        if (auto* c = dispatcher_.find_running(key)) cancel_running(*c);
     if (state_ != state::closed && next != time_point::max()) arm(next);
 }
 
@@ -245,9 +272,9 @@ void connection::linger() {
 }
 
 void connection::close_if_idle() {
-    if (writing_ || in_batch_ || !out_.empty() || dispatcher_.running() > 0) return;
-    if (state_ == state::flushing)
-        return close(rpc_error(errc::unavailable, "the connection is over"));
+    if (writing_ || in_batch_ || !out_.empty()) return;
+    if (dispatcher_.running() > 0 && !muted_) return;
+    if (state_ == state::flushing) return close(*last_reason_);
     if (dispatcher_.waiting() > 0 || !held_.empty()) return;
     if (state_ == state::draining || going_away_)
         close(rpc_error(errc::unavailable, "the connection was drained"));

@@ -5,6 +5,12 @@
 #include <algorithm>
 
 namespace oocrpc {
+namespace {
+
+// Places in the order of replies that an unknown peer may be given before it is asked what it is.
+constexpr std::size_t many_places = 256;
+
+} // namespace
 
 std::optional<message> connection::refusal(const call_deadline& when, time_point now) const {
     // A handler that is to finish during a drain may have to call its client back.
@@ -55,6 +61,7 @@ std::shared_ptr<message_stream> connection::open(message call, const call_option
     call.timeout_ms = when.left_ms(now);
     if (!options.meta.empty()) call.meta = options.meta;
     call.credit = window;
+    call.oneway = false; // its items are the answer
     call.id = stream->id_ = dispatcher_.start_stream(stream, when);
     arm(when.at);
     send_call(call);
@@ -72,8 +79,13 @@ void connection::put_call(const message& call) {
     case encoded::done:
         dispatcher_.sent(call.id);
         // Nobody will answer: it is done once it is on its way.
-        if (call.oneway)
+        if (call.oneway) {
             refuse(dispatcher_.settle(call.id), message::reply(call.id, {bson::type::null, {}}));
+            // Nor does a peer with ids show itself by such calls, whose places would fill the order.
+            if (dispatcher_.outgoing() >= many_places &&
+                dispatcher_.peer() == dispatcher::peer_kind::unknown)
+                probe();
+        }
         return flush();
     case encoded::too_large:
         return fail_call(call.id, errc::message_too_large,

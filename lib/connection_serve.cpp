@@ -108,10 +108,11 @@ void connection::finish(context& c, message reply) {
         put_reply(reply);
     flush();
     close_if_idle();
+    resume_reading();
 }
 
 void connection::put_reply(const message& m) {
-    if (!m.oneway && state_ != state::closed) put_answer(m);
+    if (!m.oneway && !muted_ && state_ != state::closed) put_answer(m);
 }
 
 void connection::put_answer(const message& m) {
@@ -150,15 +151,17 @@ message connection::to_error(const std::exception_ptr& e) const {
 
 void connection::cancel_running(context& c) {
     if (std::exchange(c.cancelled_, true)) return;
+    // Whoever sends items may do so from a coroutine that the signal does not reach.
+    if (c.credit_wait_) std::exchange(c.credit_wait_, std::nullopt)->fire();
     if (c.signal_) c.signal_->emit(asio::cancellation_type::terminal);
 }
 
 void connection::cancel_all_running() {
-    std::vector<context*> all;
-    dispatcher_.for_each_running([&](context& c) { all.push_back(&c); });
+    std::vector<std::int64_t> all;
+    dispatcher_.for_each_running([&](context& c) { all.push_back(c.key_); });
     // Cancelling one may end others.
-    for (auto* c : all)
-        if (dispatcher_.is_running(c)) cancel_running(*c);
+    for (auto key : all)
+        if (auto* c = dispatcher_.find_running(key)) cancel_running(*c);
 }
 
 void connection::on_credit(const message& m) {
@@ -172,6 +175,7 @@ void connection::on_credit(const message& m) {
 awaitable<void> connection::send_item(context& c, bson::value_view item) {
     if (c.oneway_) co_return; // nobody would grant credit
     for (;;) {
+        if (c.cancelled_) throw rpc_error(errc::cancelled, "the caller of the stream is gone");
         auto& obstacle = c.credit_ <= 0 ? c.credit_wait_ : room_;
         if (c.credit_ > 0 && replies_queued_ <= options_.limit.max_queued) break;
         // A handler that was cancelled while it was the only one that waited has cancelled it.
@@ -179,7 +183,6 @@ awaitable<void> connection::send_item(context& c, bson::value_view item) {
         auto gone = *obstacle;
         co_await gone.wait();
     }
-    if (c.cancelled_) throw rpc_error(errc::cancelled, "the caller of the stream is gone");
     --c.credit_;
     message m;
     m.kind = message_kind::item;

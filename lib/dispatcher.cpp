@@ -23,6 +23,7 @@ dispatcher::slot& dispatcher::take_slot(std::int64_t& id, call_deadline deadline
 
 void dispatcher::free_slot(slot& s, std::size_t i) noexcept {
     s.used = s.sent = false;
+    s.many.reset();
     s.generation = (s.generation + 1) & 0x3fffffff;
     if (s.generation == 0) s.generation = 1;
     free_.push_back(static_cast<std::uint32_t>(i));
@@ -154,11 +155,6 @@ std::int64_t dispatcher::begin_call(std::int64_t wire_id, context* call, bool an
 context* dispatcher::find_running(std::int64_t wire_id) const noexcept {
     const auto at = running_.find(wire_id);
     return at == running_.end() ? nullptr : at->second;
-}
-
-bool dispatcher::is_running(const context* call) const noexcept {
-    return std::any_of(running_.begin(), running_.end(),
-                       [call](const auto& entry) { return entry.second == call; });
 }
 
 bool dispatcher::store(std::int64_t key, message& reply) {

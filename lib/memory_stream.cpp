@@ -84,6 +84,7 @@ class memory_stream final : public byte_stream {
         in_->move_on();
         out_->move_on();
     }
+    bool hung_up() noexcept override { return in_->writer_gone; }
     std::string peer_address() const override { return "memory"; }
     any_io_executor get_executor() override { return executor_; }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <poll.h>
+
 #include <asio/write.hpp>
 
 #include <oocrpc/stream.hpp>
@@ -27,6 +29,10 @@ template <class Socket> class socket_stream final : public byte_stream {
         std::error_code ignored;
         socket_.shutdown(Socket::shutdown_both, ignored);
         socket_.close(ignored);
+    }
+    bool hung_up() noexcept override {
+        pollfd what{socket_.native_handle(), POLLRDHUP, 0};
+        return ::poll(&what, 1, 0) > 0;
     }
     std::string peer_address() const override { return peer_; }
     any_io_executor get_executor() override { return socket_.get_executor(); }

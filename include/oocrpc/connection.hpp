@@ -120,6 +120,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     encoded put(const message& m);
     void put_answer(const message& m);
     void put_reply(const message& m);
+    bool must_pause() noexcept;
+    void resume_reading();
     message instead_of(const message& m, encoded fault) const;
     bool congested() const noexcept { return out_.size() > options_.limit.max_queued; }
 
@@ -189,8 +191,11 @@ class connection final : public stream_user, public std::enable_shared_from_this
     bool writing_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded
     bool read_paused_ = false;
-    bool peer_has_ids_ = false; // its calls carry ids, so that it knows goaway
-    std::string peer_error_;    // what the peer said before it hung up
+    bool paused_for_handlers_ = false;     // nothing is being read or written: look for a hang-up
+    bool muted_ = false;                   // after a violation: its error was the last message
+    bool peer_has_ids_ = false;            // its calls carry ids, so that it knows goaway
+    std::string peer_error_;               // what the peer said before it hung up
+    std::optional<rpc_error> last_reason_; // why it ends, while its last bytes go out
 
     std::vector<std::unique_ptr<context>> spare_;
     std::unique_ptr<detail::runner_pool> runners_;

@@ -80,8 +80,6 @@ class dispatcher {
     template <class Send> void finish_call(std::int64_t key, message reply, Send&& send);
     /// The running call of that wire id, or null.
     context* find_running(std::int64_t wire_id) const noexcept;
-    /// Whether that call still runs.
-    bool is_running(const context* call) const noexcept;
     /// True where a call without id can be answered at once.
     bool in_order() const noexcept { return order_.empty(); }
     std::size_t running() const noexcept { return running_.size(); }

@@ -33,6 +33,8 @@ class byte_stream {
     virtual void write(bytes from, std::shared_ptr<stream_user> user) = 0;
     /// Ends both directions; what is under way fails.
     virtual void close() noexcept = 0;
+    /// Whether the peer has closed its sending half, also while bytes before that are unread.
+    virtual bool hung_up() noexcept { return false; }
     /// The peer, for people: `127.0.0.1:4711`, `unix`, `memory`.
     virtual std::string peer_address() const = 0;
     virtual any_io_executor get_executor() = 0;

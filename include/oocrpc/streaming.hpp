@@ -33,6 +33,7 @@ template <class T> class stream {
     stream& operator=(stream&& other) noexcept {
         std::swap(source_, other.source_);
         std::swap(rest_, other.rest_);
+        std::swap(ended_, other.ended_);
         return *this;
     }
     ~stream() {
