@@ -158,7 +158,8 @@ void connection::on_peer_gone(std::error_code ec) {
     if (ec != asio::error::eof) return close(rpc_error(errc::unavailable, why));
     // The peer may have closed its sending half only: what was answered still goes out.
     state_ = state::flushing;
-    fail_waiters(rpc_error(errc::unavailable, why));
+    last_reason_.emplace(errc::unavailable, why);
+    fail_waiters(*last_reason_);
     cancel_all_running();
     linger();
 }
@@ -169,7 +170,8 @@ void connection::violation(std::string reason) {
     if (dispatcher_.outgoing() == 0 || dispatcher_.peer() == dispatcher::peer_kind::extended)
         put(message::error(0, errc::protocol_error, reason));
     state_ = state::flushing;
-    fail_waiters(rpc_error(errc::protocol_error, "the peer sent: " + reason));
+    last_reason_.emplace(errc::protocol_error, "the peer sent: " + reason);
+    fail_waiters(*last_reason_);
     cancel_all_running();
     linger();
 }
@@ -246,8 +248,7 @@ void connection::linger() {
 
 void connection::close_if_idle() {
     if (writing_ || in_batch_ || !out_.empty() || dispatcher_.running() > 0) return;
-    if (state_ == state::flushing)
-        return close(rpc_error(errc::unavailable, "the connection is over"));
+    if (state_ == state::flushing) return close(*last_reason_);
     if (dispatcher_.waiting() > 0 || !held_.empty()) return;
     if (state_ == state::draining || going_away_)
         close(rpc_error(errc::unavailable, "the connection was drained"));

@@ -48,8 +48,7 @@ class client : public caller {
                                                std::move(options));
             call.own();
             // Runs where the handler does, so that its cancellation slot may be emitted there.
-            const auto executor =
-                any_io_executor(asio::get_associated_executor(handler, target->get_executor()));
+            const auto executor = detail::executor_of(handler, target->get_executor());
             auto slot = asio::get_associated_cancellation_slot(handler);
             auto finish = [handler = std::move(handler)](std::exception_ptr e, message m) mutable {
                 if (e) m = message::error(0, errc::cancelled, "the caller gave up");

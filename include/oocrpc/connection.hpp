@@ -187,8 +187,9 @@ class connection final : public stream_user, public std::enable_shared_from_this
     bool writing_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded
     bool read_paused_ = false;
-    bool peer_has_ids_ = false; // its calls carry ids, so that it knows goaway
-    std::string peer_error_;    // what the peer said before it hung up
+    bool peer_has_ids_ = false;            // its calls carry ids, so that it knows goaway
+    std::string peer_error_;               // what the peer said before it hung up
+    std::optional<rpc_error> last_reason_; // why it ends, while its last bytes go out
 
     std::vector<std::unique_ptr<context>> spare_;
     std::unique_ptr<detail::runner_pool> runners_;

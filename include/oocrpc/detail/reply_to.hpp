@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <asio/execution/outstanding_work.hpp>
 #include <asio/prefer.hpp>
 
@@ -54,7 +56,18 @@ template <class Handler> struct reply_to {
     }
 };
 
-/// The same for a handler without an executor of its own, or with one that the connection's
+/// The executor of a completion handler, or `fallback` where it has none, or one of a kind that
+/// only Asio's own functions know: a future is fulfilled from wherever.
+template <class Handler>
+any_io_executor executor_of(const Handler& handler, const any_io_executor& fallback) {
+    using executor = asio::associated_executor_t<Handler, any_io_executor>;
+    if constexpr (std::is_convertible_v<executor, any_io_executor>)
+        return asio::get_associated_executor(handler, fallback);
+    else
+        return fallback;
+}
+
+/// As reply_to, for a handler without an executor of its own, or with one that the connection's
 /// event loop does not serve: keeps the executor, and work for it, while the call is under way.
 template <class Handler> struct reply_elsewhere {
     Handler handler;
@@ -62,7 +75,7 @@ template <class Handler> struct reply_elsewhere {
 
     reply_elsewhere(Handler h, const any_io_executor& fallback)
         : handler(std::move(h)),
-          executor(asio::prefer(any_io_executor(asio::get_associated_executor(handler, fallback)),
+          executor(asio::prefer(executor_of(handler, fallback),
                                 asio::execution::outstanding_work.tracked)) {}
 
     void operator()(message m) {
@@ -75,7 +88,8 @@ template <class Handler> struct reply_elsewhere {
 };
 
 template <class Handler>
-concept has_executor = requires { typename Handler::executor_type; };
+concept has_executor = requires { typename Handler::executor_type; } &&
+                       std::is_convertible_v<typename Handler::executor_type, any_io_executor>;
 
 } // namespace detail
 } // namespace oocrpc
