@@ -128,7 +128,18 @@ void connection::abandon(std::int64_t id, message outcome) {
         put(message::control(message_kind::cancel, id));
         flush();
     }
+    if (action == dispatcher::cancel_action::later) probe();
     close_if_idle();
+}
+
+void connection::probe() {
+    // The first call of a connection may be long and be given up: without another one, whose answer
+    // shows what the peer is, the cancel would wait for the very answer that nobody wants.
+    if (codec_->probe().empty() || state_ != state::open || std::exchange(probed_, true)) return;
+    auto call = message::call(codec_->probe());
+    call_options options;
+    options.when = deadline::none();
+    start_call(call, options, nullptr, [](const message&) {});
 }
 
 void connection::fail_waiters(const rpc_error& reason) {

@@ -97,7 +97,8 @@ void connection::finish(context& c, message reply) {
     }
     reply.id = c.wire_id_;
     reply.oneway = c.oneway_;
-    if (reply.meta.empty()) reply.meta = std::move(c.reply_meta_);
+    // What a handler's layers add comes beside what the reply itself carries.
+    for (const auto& [name, text] : c.reply_meta_) reply.meta.set(name, text);
     // A call without id that was answered at once still waits for the ones before it.
     if (!c.key_ && !c.wire_id_ && !c.oneway_ && !dispatcher_.in_order())
         c.key_ = dispatcher_.begin_call(0, &c);

@@ -57,7 +57,10 @@ TEST_CASE("calls in flight are answered in any order") {
 TEST_CASE("a peer without ids answers in order, and a cancelled call keeps its place") {
     script steps{expect{R"({"call": {"funcname": "a"}, "id": "$_"})"},
                  expect{R"({"call": {"funcname": "b"}, "id": "$_"})"}, pass_time{10ms},
+                 // Not a cancel, but a call that would make an extended peer show itself.
+                 expect{R"({"call": {"funcname": "oocrpc.ping"}, "id": "$_"})"},
                  sends{R"({"reply": "for a"})"}, sends{R"({"reply": "for b"})"},
+                 sends{R"({"error": {"message": "unknown", "detail": "oocrpc.ping"}})"},
                  // Not one cancel came in between.
                  expect{R"({"call": {"funcname": "c"}, "id": "$_"})"},
                  sends{R"({"error": {"message": "mine", "detail": "for c"}})"}};
@@ -79,8 +82,10 @@ TEST_CASE("a cancel goes out as soon as the peer has shown that it knows ids") {
     script steps{expect{R"({"call": {"funcname": "a"}, "id": "$a"})"},
                  expect{R"({"call": {"funcname": "b"}, "id": "$b"})"},
                  pass_time{10ms},
+                 expect{R"({"call": {"funcname": "oocrpc.ping"}, "id": "$p"})"},
                  sends{R"({"reply": 1, "id": "$b"})"},
                  expect{R"({"info": {"cancel": "$a"}})"},
+                 sends{R"({"reply": null, "id": "$p"})"},
                  sends{R"({"error": {"message": "cancelled", "detail": ""}, "id": "$a"})"}};
     against(steps, [](scripted& w) -> awaitable<void> {
         call_probe a(w.mine, "a"), b(w.mine, "b");

@@ -60,6 +60,7 @@ daemon::daemon(const options& how) {
 daemon::~daemon() {
     signals_.reset();
     for (auto& c : components_) c.work = {}; // where it was never started
+    at_end_.clear();
     // What the handlers use lives on the first loop, which therefore goes last.
     while (!workers_.empty()) workers_.pop_back();
 }

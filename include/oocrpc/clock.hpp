@@ -2,6 +2,7 @@
 
 #include <asio/execution_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -80,6 +81,7 @@ class clock : public asio::execution_context::service {
     std::vector<entry*> heap_;
     std::uint64_t last_order_ = 0;
     std::optional<time_point> virtual_now_;
+    std::atomic<bool> is_virtual_{false};
     std::optional<asio::steady_timer> system_timer_;
     std::optional<time_point> system_at_; ///< what the system's timer waits for, if it does
     std::uint64_t last_wait_ = 0;

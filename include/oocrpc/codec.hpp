@@ -36,6 +36,9 @@ class codec {
 
     /// The protocol's name as in a URL's scheme.
     virtual std::string_view protocol() const noexcept = 0;
+    /// A method that a peer with ids answers at once, called when a cancel has to wait until the
+    /// peer has shown that it is one; empty where every peer is.
+    virtual std::string_view probe() const noexcept { return {}; }
     /// Reads the first message of `in` into `out`, which is freshly made.
     virtual decoded decode(bytes in, message& out) = 0;
     /// Appends `m` to `out`, or says why not and leaves `out` as it was.

@@ -135,6 +135,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void on_reply(message& m);
     void abandon(std::int64_t id, message outcome);
     void fail_waiters(const rpc_error& reason);
+    void probe();
     void send_credit(std::int64_t id, std::int32_t n);
 
     // Calls of the peer (connection_serve.cpp).
@@ -184,6 +185,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
     bool going_away_ = false;
+    bool probed_ = false;
     bool writing_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded
     bool read_paused_ = false;

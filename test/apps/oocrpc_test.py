@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The command line client from outside, against `oocrpcd demo`.
 
-    cli_tests.py OOCRPC OOCRPCD [unittest arguments]
+    oocrpc_test.py OOCRPC OOCRPCD [unittest arguments]
 
 The last line counts the cases, as test/README.md says.
 """

@@ -1,0 +1,54 @@
+#include "embedded.hpp"
+
+#include <filesystem>
+#include <string_view>
+
+#include <oocrpc/server.hpp>
+
+#include "poetry/poems.hpp"
+
+namespace oocrpc::proxy {
+namespace {
+
+struct embedded_poem {
+    std::string_view name, text;
+};
+constexpr embedded_poem embedded_poems[]{
+#include "embedded_poems.inc"
+};
+
+awaitable<void> serve(std::shared_ptr<server> on, handler with) {
+    co_await on->run(std::move(with));
+}
+
+/// The client of the same build, where this program runs from its build directory.
+std::string client_program() {
+    std::error_code ec;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", ec);
+    if (ec) return "oocrpc";
+    const auto near = self.parent_path().parent_path() / "oocrpc" / "oocrpc";
+    return std::filesystem::is_regular_file(near, ec) ? near.string() : "oocrpc";
+}
+
+} // namespace
+
+std::string serve_poetry(host::loop& loop) {
+    std::vector<poetry::poem> all;
+    for (const auto& p : embedded_poems) all.push_back({std::string(p.name), std::string(p.text)});
+    const poetry::poems poems(std::move(all));
+    auto on = std::make_shared<server>(loop.executor());
+    const auto at = on->listen("oocrpc://127.0.0.1:0");
+    loop.beside(serve(on, poems.handler()));
+    return at.to_string();
+}
+
+std::string commands_to_try(const std::string& url, const std::string& text) {
+    const auto client = client_program();
+    std::string lines = "try:\n";
+    if (!text.empty()) lines += "  curl --http0.9 http://" + text + "/\n";
+    lines += "  " + client + " call " + url + " poetry.get_poem\n";
+    lines += "  " + client + " call " + url + " proxy.stats";
+    return lines;
+}
+
+} // namespace oocrpc::proxy

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "support/run.hpp"
+#include "support/spawned.hpp"
+#include "support/test.hpp"
+
+#include <filesystem>
+#include <unistd.h>
+
+#include <oocrpc/oocrpc.hpp>
+
+namespace oocrpc::test {
+
+/// A call that owns what it refers to.
+inline message make_call(std::string_view method, const json& arguments = nullptr,
+                         metadata meta = {}) {
+    byte_buffer body;
+    auto call = message::call(method);
+    if (!arguments.is_null()) {
+        const auto t = bson::put(body, arguments);
+        call.body = {t, body};
+    }
+    call.meta = std::move(meta);
+    call.own();
+    return call;
+}
+
+inline message make_reply(const json& result) {
+    byte_buffer body;
+    const auto t = bson::put(body, result);
+    auto reply = message::reply(0, {t, body});
+    reply.own();
+    return reply;
+}
+
+/// A caller, connected in memory to a handler.
+struct line {
+    line(asio::io_context& io, handler serve) {
+        auto [a, b] = make_stream_pair(io.get_executor(), io.get_executor());
+        far = connection::start(std::move(a), std::make_unique<native_codec>(),
+                                std::make_shared<const handler>(std::move(serve)));
+        near = connection::start(std::move(b), std::make_unique<native_codec>(), nullptr);
+    }
+    ~line() { hang_up(); }
+    line(const line&) = delete;
+    void hang_up() { near->close(rpc_error(errc::unavailable, "the caller hangs up")); }
+
+    std::shared_ptr<connection> far, near;
+};
+
+/// A server on a Unix socket, where nothing needs time: what is written is there.
+class site {
+  public:
+    site(asio::io_context& io, handler serve) : server_(io.get_executor()) {
+        static int count = 0;
+        const auto name = "oocrpc-proxy-" + std::to_string(::getpid()) + "-" +
+                          std::to_string(++count) + ".socket";
+        url = "oocrpc+unix://" + (std::filesystem::temp_directory_path() / name).string();
+        server_.listen(url);
+        asio::co_spawn(io, server_.run(std::move(serve)),
+                       [done = done_](std::exception_ptr) { *done = true; });
+    }
+    awaitable<void> stop() {
+        server_.drain();
+        while (!*done_) co_await sleep_for(std::chrono::milliseconds(1));
+    }
+    std::size_t connections() const { return server_.connections(); }
+
+    std::string url;
+
+  private:
+    server server_;
+    std::shared_ptr<bool> done_ = std::make_shared<bool>(false); // a failed case drops the rest
+};
+
+} // namespace oocrpc::test
