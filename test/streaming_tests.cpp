@@ -229,7 +229,8 @@ TEST_CASE("credit is granted as items are taken, and a peer that ignores it is s
         auto playing = w.theirs.play(std::move(steps));
         spawned other(co_await this_coro::executor, std::move(playing));
         peer p(w.mine);
-        auto items = co_await p.open(message::call("f"), {}, 4);
+        call_options options;
+        auto items = co_await p.open(message::call("f"), std::move(options), 4);
         co_await items->next();
         co_await items->next();
         co_await sleep_for(5ms);

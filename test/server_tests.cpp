@@ -1,0 +1,264 @@
+#include "support/demo_service.hpp"
+#include "support/run.hpp"
+#include "support/served.hpp"
+#include "support/temporary.hpp"
+
+#include <oocrpc/client.hpp>
+#include <oocrpc/server.hpp>
+
+#include <asio/local/stream_protocol.hpp>
+
+#include <algorithm>
+#include <fstream>
+
+using namespace oocrpc;
+using namespace std::chrono_literals;
+using namespace oocrpc::test;
+
+namespace {
+
+std::string refusal(server& s, const std::string& at) {
+    try {
+        s.listen(at);
+    } catch (const rpc_error& e) {
+        return e.what();
+    }
+    return "";
+}
+
+awaitable<std::string> ask_slow(client& db, int ms) {
+    json arguments = json::array({ms});
+    return outcome(db, "slow", std::move(arguments));
+}
+
+/// Calls `slow` and keeps the outcome.
+struct slow_call {
+    slow_call(const any_io_executor& ex, client& db, int ms) { run.start(ex, body(db, ms)); }
+    awaitable<void> body(client& db, int ms) { text = co_await ask_slow(db, ms); }
+    std::string text;
+    spawned run;
+};
+
+} // namespace
+
+TEST_SUITE("server") {
+
+TEST_CASE("a server listens on several addresses and tells where") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        temporary_path socket;
+        std::vector<std::string> seen;
+        server_options options;
+        options.on_connected = [&](const peer_info& p) { seen.push_back("+" + p.address); };
+        options.on_disconnected = [&](const peer_info& p, const rpc_error& e) {
+            seen.push_back("-" + p.address + " " + e.what());
+        };
+        server s(ex, options);
+        const auto tcp = s.listen("oocrpc://127.0.0.1:0");
+        s.listen(socket.url());
+        CHECK(tcp.port != 0);
+        REQUIRE(s.addresses().size() == 2);
+        CHECK(s.addresses()[1].to_string() == socket.url());
+        spawned serving(ex, s.run(make_demo()));
+        {
+            client a(ex, tcp.to_string()), b(ex, socket.url());
+            CHECK(co_await a.call(add, 1, 2) == 3);
+            CHECK(co_await b.call(add, 3, 4) == 7);
+            CHECK(s.connections() == 2);
+        }
+        co_await settle();
+        CHECK(s.connections() == 0);
+        s.drain();
+        co_await settle();
+        CHECK(serving.done);
+        REQUIRE(seen.size() == 4);
+        CHECK(seen[0].starts_with("+127.0.0.1:"));
+        CHECK(seen[1] == "+unix");
+        CHECK(std::count(seen.begin(), seen.end(),
+                         "-unix unavailable: the peer closed the connection") == 1);
+        CHECK(!std::filesystem::exists(socket.path));
+    });
+}
+
+TEST_CASE("an address that is taken, or cannot be, is refused by name") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        server s(ex), other(ex);
+        const auto at = s.listen("oocrpc://127.0.0.1:0").to_string();
+        CHECK(refusal(other, at) ==
+              "unavailable: cannot listen on " + at + ": Address already in use");
+        CHECK(refusal(other, "oocrpc+unix:///nowhere/at/all") ==
+              "unavailable: cannot listen on oocrpc+unix:///nowhere/at/all: No such file or "
+              "directory");
+        CHECK(refusal(other, "oocrpc://x").starts_with("invalid_argument: 'oocrpc://x'"));
+        co_return;
+    });
+}
+
+TEST_CASE("a Unix socket that a dead process left is replaced, a live one and a file are not") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        temporary_path stale, file;
+        {
+            asio::local::stream_protocol::acceptor left(ex, stale.path);
+        }
+        CHECK(std::filesystem::is_socket(stale.path));
+        server s(ex), other(ex);
+        CHECK(refusal(s, stale.url()) == "");
+        CHECK(refusal(other, stale.url()).ends_with("Address already in use"));
+        std::ofstream(file.path) << "text";
+        CHECK(refusal(other, file.url()).ends_with("Address already in use"));
+        CHECK(std::filesystem::is_regular_file(file.path));
+        co_return;
+    });
+}
+
+TEST_CASE("a drain finishes what runs, takes nothing new, and ends with the last call") {
+    run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
+        const auto ex = io.get_executor();
+        temporary_path socket;
+        server s(ex);
+        s.listen(socket.url());
+        spawned serving(ex, s.run(make_demo()));
+        client db(ex, socket.url()), late(ex, socket.url());
+        slow_call call(ex, db, 100);
+        co_await settle();
+        const auto begun = time.now();
+        serving.cancel(); // which is how run() is told to drain
+        co_await settle();
+        CHECK((co_await ask_slow(late, 1)).starts_with("unavailable: "));
+        CHECK(!serving.done);
+        while (!serving.done) co_await sleep_for(1ms);
+        CHECK(time.now() - begun <= 110ms);
+        CHECK(what(serving.error) == "");
+        CHECK(call.text == "100");
+        db.close();
+        late.close();
+    });
+}
+
+TEST_CASE("what still runs after the drain time is cancelled") {
+    run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
+        const auto ex = io.get_executor();
+        temporary_path socket;
+        int cancelled = 0;
+        server_options options;
+        options.drain_timeout = 50ms;
+        server s(ex, options);
+        s.listen(socket.url());
+        spawned serving(ex, s.run(make_demo(&cancelled)));
+        client db(ex, socket.url());
+        slow_call call(ex, db, 60'000);
+        co_await settle();
+        const auto begun = time.now();
+        s.drain();
+        while (!serving.done) co_await sleep_for(1ms);
+        CHECK(time.now() - begun <= 55ms);
+        co_await settle();
+        CHECK(cancelled == 1);
+        CHECK(call.text.starts_with("unavailable: "));
+        db.close();
+    });
+}
+
+TEST_CASE("accepting pauses while there are as many connections as there may be") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        temporary_path socket;
+        server_options options;
+        options.max_connections = 1;
+        server s(ex, options);
+        s.listen(socket.url());
+        spawned serving(ex, s.run(make_demo()));
+        client first(ex, socket.url()), second(ex, socket.url());
+        CHECK(co_await first.call(add, 1, 2) == 3);
+        slow_call waiting(ex, second, 1);
+        co_await settle();
+        CHECK(waiting.text == "");
+        CHECK(s.connections() == 1);
+        first.close();
+        co_await sleep_for(20ms);
+        CHECK(waiting.text == "1");
+        second.close();
+        s.drain();
+        co_await settle();
+        CHECK(serving.done);
+    });
+}
+
+TEST_CASE("the longest that a call may run is the server's deadline") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        temporary_path socket;
+        server_options options;
+        options.max_call_time = 40ms;
+        server s(ex, options);
+        s.listen(socket.url());
+        spawned serving(ex, s.run(make_demo()));
+        client db(ex, socket.url());
+        CHECK(co_await ask_slow(db, 1000) == "deadline_exceeded: server deadline of 40 ms passed");
+        db.close();
+        s.drain();
+        co_await settle();
+        CHECK(serving.done);
+    });
+}
+
+TEST_CASE("destroying a server ends its connections and cancels its calls") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        temporary_path socket;
+        int cancelled = 0;
+        auto s = std::make_unique<server>(ex);
+        s->listen(socket.url());
+        spawned serving(ex, s->run(make_demo(&cancelled)));
+        client db(ex, socket.url());
+        slow_call call(ex, db, 60'000);
+        co_await settle();
+        s.reset();
+        co_await settle();
+        CHECK(serving.done);
+        CHECK(cancelled == 1);
+        CHECK(call.text.starts_with("unavailable: "));
+        CHECK(!std::filesystem::exists(socket.path));
+        db.close();
+    });
+}
+
+TEST_CASE("client, server and loop may be destroyed after any number of steps") {
+    for (int steps = 0; steps < 60; ++steps) {
+        temporary_path socket;
+        asio::io_context io;
+        oocrpc::clock::of(io).use_virtual();
+        {
+            server s(io.get_executor());
+            s.listen(socket.url());
+            asio::co_spawn(io, s.run(make_demo()), [](std::exception_ptr) {});
+            client_options options;
+            options.connections = 2;
+            client db(io.get_executor(), socket.url(), options);
+            int told = 0;
+            auto call = [&](int ms) -> awaitable<void> {
+                co_await ask_slow(db, ms);
+                ++told;
+            };
+            for (int i = 0; i < 3; ++i) asio::co_spawn(io, call(i * 10), [](std::exception_ptr) {});
+            for (int i = 0; i < steps; ++i)
+                if (io.poll_one() == 0) oocrpc::clock::of(io).advance_to_next();
+            if (steps % 3 == 1) db.close();
+            if (steps % 3 == 2) s.drain();
+            if (steps % 2) io.poll();
+            CHECK(told <= 3);
+            io.stop();
+            // What waits refers to this scope, so the loop's work goes before it.
+            if (steps % 4 == 0) continue;
+            io.restart();
+            db.close();
+            s.drain();
+            while (io.poll() > 0 || oocrpc::clock::of(io).advance_to_next()) {
+            }
+        }
+    }
+}
+
+} // TEST_SUITE("server")
