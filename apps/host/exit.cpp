@@ -36,7 +36,8 @@ int main(CLI::App& app, int argc, char** argv, const command& chosen) {
     } catch (const CLI::Success& e) { // --help, --version
         return app.exit(e);
     } catch (const CLI::ParseError& e) {
-        return complain(program, usage_error, e.what());
+        return complain(program, usage_error,
+                        std::string(e.what()) + "; see " + program + " --help");
     } catch (const failure& e) {
         return complain(program, e.code(), e.what());
     } catch (const oocrpc::rpc_error& e) {

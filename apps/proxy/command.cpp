@@ -18,6 +18,7 @@ namespace {
 struct proxy_options {
     host::options host;
     std::vector<std::string> upstream;
+    std::size_t upstream_connections = 4;
     std::vector<std::string> cache;
     std::string cache_bytes = "64MiB";
     std::vector<std::string> vary;
@@ -67,7 +68,9 @@ handler prepare(const proxy_options& how, host::loop& loop,
                 std::function<std::size_t()> connections) {
     auto urls = how.upstream;
     if (how.embedded_poetry) urls.push_back(serve_poetry(loop));
-    const auto to = upstreams::make(loop.executor(), urls);
+    client_options upstream;
+    upstream.connections = how.upstream_connections;
+    const auto to = upstreams::make(loop.executor(), urls, std::move(upstream));
     loop.at_end([to] { to->close(); });
     auto replies = reply_cache::make(loop.executor(), rules_of(how),
                                      [to](message call) { return to->fetch(std::move(call)); });
@@ -97,10 +100,18 @@ int run(CLI::App& command, proxy_options& how) {
 
 void add_proxy_options(CLI::App& command, proxy_options& how) {
     command
-        .add_option("--upstream", how.upstream,
-                    "Where calls go; several share them, and stand in for each other")
+        .add_option(
+            "--upstream", how.upstream,
+            "Where calls go (required, here or in --config); several share them, and stand in for\n"
+            "each other, so they serve the same methods")
         ->type_name("URL")
         ->check(host::is_url());
+    command
+        .add_option("--upstream-connections", how.upstream_connections,
+                    "To each upstream; a server runs 1024 calls at a time on one unless told more")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
     command
         .add_option("--cache", how.cache,
                     "Serve the calls of this method from memory, for TTL (default: 60s)")

@@ -169,6 +169,8 @@ void reply_cache::landed(flight& f, std::exception_ptr failure, message answer) 
     const bool current = at != flights_.end() && at->second.get() == &f;
     if (current) flights_.erase(at);
     if (failure) return f.done.fail(std::move(failure));
+    // What an upstream says beside the value is meant for one call; many get this answer.
+    answer.meta = {};
     auto reply = std::make_shared<const message>(std::move(answer));
     if (current && !reply->fault) {
         const auto rule = rules_.methods.find(f.method);

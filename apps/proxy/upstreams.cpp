@@ -50,10 +50,8 @@ upstreams::upstreams(any_io_executor executor, const std::vector<std::string>& u
                      const client_options& options)
     : executor_(std::move(executor)) {
     if (urls.empty()) throw rpc_error(errc::invalid_argument, "a proxy needs an upstream");
-    auto one_each = options;
-    one_each.connections = 1;
     for (const auto& to : urls)
-        servers_.push_back(std::make_shared<server>(executor_, to, one_each));
+        servers_.push_back(std::make_shared<server>(executor_, to, options));
 }
 
 upstreams::connection_ptr upstreams::ready() {

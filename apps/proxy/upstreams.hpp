@@ -25,7 +25,8 @@ class upstreams : public std::enable_shared_from_this<upstreams> {
     };
 
     /// Throws rpc_error(invalid_argument) for a URL that cannot be read. Connects with the first
-    /// call. Each server gets one connection, whatever `options` say.
+    /// call. Each server gets as many connections as `options` say: one carries no more calls at a
+    /// time than that server runs on one.
     static std::shared_ptr<upstreams> make(any_io_executor executor,
                                            const std::vector<std::string>& urls,
                                            client_options options = {});
