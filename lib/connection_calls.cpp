@@ -81,7 +81,8 @@ void connection::put_call(const message& call) {
         // Nobody will answer: it is done once it is on its way.
         if (call.oneway) {
             refuse(dispatcher_.settle(call.id), message::reply(call.id, {bson::type::null, {}}));
-            // Nor does a peer with ids show itself by such calls, whose places would fill the order.
+            // Nor does a peer with ids show itself by such calls, whose places would fill the
+            // order.
             if (dispatcher_.outgoing() >= many_places &&
                 dispatcher_.peer() == dispatcher::peer_kind::unknown)
                 probe();
