@@ -214,7 +214,7 @@ TEST_CASE("an answer of the limit goes out, one byte more is message_too_large")
 
 TEST_CASE("an answer that BSON cannot hold is an error of that call alone") {
     service s{""};
-    constexpr method<void()> detail{"detail"}, meta{"meta"}, empty{"empty"};
+    constexpr method<void()> detail{"detail"}, meta{"meta"};
     s.on(detail, [] { throw rpc_error("mine", "bad \xff text"); })
         .on(meta, [](context& c) { c.reply_meta().set("k", "\xff"); })
         .on("empty", [](context&, message) -> maybe_awaitable<message> { return message(); });

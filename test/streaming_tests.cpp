@@ -136,7 +136,6 @@ TEST_CASE("whoever waits for an item may be cancelled, and the stream goes on") 
 }
 
 TEST_CASE("a deadline ends a stream at both ends") {
-    source from;
     promise<void> never;
     service s{""};
     bool stopped = false;
