@@ -1,6 +1,6 @@
 #include "listing.hpp"
 
-#include <algorithm>
+#include <map>
 #include <optional>
 
 #include <oocrpc/built_in.hpp>
@@ -62,9 +62,10 @@ awaitable<message> describe(service own, std::shared_ptr<upstreams> to, context&
     }
     message theirs = co_await to->exchange(std::move(call));
     if (auto error = append(all, std::move(theirs))) co_return std::move(*error);
-    std::stable_sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.name < b.name; });
-    const auto same = [](auto& a, auto& b) { return a.name == b.name; };
-    all.erase(std::unique(all.begin(), all.end(), same), all.end());
+    std::map<std::string, method_description> by_name; // of equal names the first, ours, counts
+    for (const auto& d : all) by_name.emplace(d.name, d);
+    all.clear();
+    for (auto& [name, d] : by_name) all.push_back(std::move(d));
     co_return reply_of(c, all);
 }
 
