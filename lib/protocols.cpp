@@ -1,6 +1,7 @@
 #include "protocols.hpp"
 
 #include "detecting_codec.hpp"
+#include "mongodb/uri.hpp"
 #include <oocrpc/native_codec.hpp>
 
 namespace oocrpc::protocols {
@@ -11,6 +12,15 @@ namespace {
 }
 
 } // namespace
+
+client_options options_for(const url& to, client_options options) {
+    if (to.protocol != "mongodb") return options;
+    const auto wanted = mongodb::read_options(to);
+    if (wanted.connections) options.connections = *wanted.connections;
+    if (wanted.connect_timeout) options.connect_timeout = *wanted.connect_timeout;
+    if (wanted.call_timeout) options.default_timeout = *wanted.call_timeout;
+    return options;
+}
 
 std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
     if (to.protocol == "oocrpc")

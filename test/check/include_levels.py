@@ -16,7 +16,7 @@ import sys
 LEVELS = [
     # 0: the vocabulary
     "error value byte_buffer asio clock timer* promise* result when deadline task_group unhandled "
-    "as_awaitable sleep* suspension child_group tuple_group endian unique_function version url "
+    "as_awaitable sleep* suspension child_group tuple_group endian unique_function version url uri* "
     "limits metadata",
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* message call_deadline call_options description",
