@@ -23,4 +23,8 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit);
 /// protocol, the first bytes of a connection decide; others speak their own only.
 std::unique_ptr<codec> server_codec(const url& at, const limits& limit);
 
+/// True for a method, `name` or `service.name`, that no service may have: a protocol has a command
+/// of its own under that name.
+bool reserved(std::string_view method) noexcept;
+
 } // namespace oocrpc::protocols
