@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include <oocrpc/bson.hpp>
 #include <oocrpc/error.hpp>
 
 namespace oocrpc::mongodb {
@@ -64,7 +63,6 @@ class reader {
             out.push_back(static_cast<char>(byte));
             i += 2;
         }
-        if (!bson::is_utf8(out)) refuse("'" + std::string(part) + "' is not UTF-8");
         return out;
     }
 

@@ -2,7 +2,8 @@
 #include <array>
 #include <charconv>
 
-#include "uri.hpp"
+#include "uri_options.hpp"
+#include <oocrpc/bson.hpp>
 #include <oocrpc/error.hpp>
 
 namespace oocrpc::mongodb {
@@ -193,6 +194,7 @@ uri_options read_options(const url& u) {
     std::vector<std::string> seen;
     for (const auto& [name, value] : u.options) {
         const option o{u, name, value};
+        if (!bson::is_utf8(name) || !bson::is_utf8(value)) o.refuse("it is not UTF-8");
         if (std::ranges::find(seen, lower(name)) != seen.end()) o.refuse("it is given twice");
         seen.push_back(lower(name));
         read(r, o);
