@@ -117,7 +117,8 @@ awaitable<client_core::connection_ptr> client_core::open(slot& s) {
     options.on_closed = [weak = weak_from_this(), &s](connection& c, const rpc_error& why) {
         if (auto self = weak.lock()) self->lost(s, c, why);
     };
-    auto codec = protocols::client_codec(to_, options_.limit);
+    auto codec = options_.codecs ? options_.codecs(options_.limit)
+                                 : protocols::client_codec(to_, options_.limit);
     co_return connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
 }
 
