@@ -1,6 +1,7 @@
 #include "protocols.hpp"
 
 #include "detecting_codec.hpp"
+#include "mongodb/commands.hpp"
 #include <oocrpc/native_codec.hpp>
 
 namespace oocrpc::protocols {
@@ -21,6 +22,10 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
 std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     if (at.protocol == "oocrpc") return std::make_unique<detecting_codec>(limit);
     unknown(at);
+}
+
+handler serving(handler inner, std::shared_ptr<call_registry> registry) {
+    return mongodb::answer_commands(std::move(inner), std::move(registry));
 }
 
 } // namespace oocrpc::protocols
