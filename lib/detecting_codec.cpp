@@ -4,6 +4,7 @@
 #include <array>
 
 #include <oocrpc/detail/endian.hpp>
+#include <oocrpc/mongodb_server_codec.hpp>
 #include <oocrpc/native_codec.hpp>
 
 namespace oocrpc {
@@ -48,6 +49,8 @@ decoded detecting_codec::decode(bytes in, message&) {
 }
 
 std::unique_ptr<codec> detecting_codec::successor() {
+    if (found_ == protocol_kind::mongodb)
+        return std::make_unique<mongodb_server_codec>(limit_.max_message, limit_.max_depth);
     return std::make_unique<native_codec>(limit_.max_message, limit_.max_depth);
 }
 

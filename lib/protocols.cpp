@@ -1,7 +1,9 @@
 #include "protocols.hpp"
 
 #include "detecting_codec.hpp"
+#include "mongodb/command_names.hpp"
 #include "mongodb/commands.hpp"
+#include <oocrpc/mongodb_server_codec.hpp>
 #include <oocrpc/native_codec.hpp>
 
 namespace oocrpc::protocols {
@@ -21,11 +23,18 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
 
 std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     if (at.protocol == "oocrpc") return std::make_unique<detecting_codec>(limit);
+    if (at.protocol == "mongodb")
+        return std::make_unique<mongodb_server_codec>(limit.max_message, limit.max_depth);
     unknown(at);
 }
 
 handler serving(handler inner, std::shared_ptr<call_registry> registry) {
     return mongodb::answer_commands(std::move(inner), std::move(registry));
+}
+
+bool reserved(std::string_view method) noexcept {
+    const auto dot = method.find('.');
+    return mongodb::is_command_name(dot == method.npos ? method : method.substr(dot + 1));
 }
 
 } // namespace oocrpc::protocols

@@ -23,4 +23,8 @@ std::unique_ptr<codec> server_codec(const url& at, const limits& limit);
 /// `inner`, and around it what answers the protocols' own commands, which are no methods.
 handler serving(handler inner, std::shared_ptr<call_registry> registry);
 
+/// True for a method, `name` or `service.name`, that no service may have: a protocol has a command
+/// of its own under that name.
+bool reserved(std::string_view method) noexcept;
+
 } // namespace oocrpc::protocols
