@@ -130,7 +130,7 @@ maybe_awaitable<message> server_status(command_call cmd) {
         d.add("version", mongodb_version);
         d.add("process", "oocrpc");
         d.add("pid", static_cast<std::int64_t>(getpid()));
-        d.add("uptime", duration_cast<duration<double>>(up).count());
+        d.add("uptime", std::chrono::duration<double>(up).count());
         d.add("uptimeMillis", static_cast<std::int64_t>(duration_cast<milliseconds>(up).count()));
         d.add("localTime", system_clock::now());
         bson::document_writer metrics(d, "metrics");
