@@ -9,13 +9,24 @@
 
 namespace oocrpc::cli {
 
+namespace {
+
+void print(const void* data, std::size_t size) {
+    if (std::fwrite(data, 1, size, stdout) == size && !std::fflush(stdout)) return;
+    if (errno == EPIPE) throw output_closed();
+    throw std::system_error(errno, std::generic_category(), "stdout");
+}
+
+} // namespace
+
 void print_line(std::string_view text) {
     std::string line(text);
     line += '\n';
-    if (std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && !std::fflush(stdout))
-        return;
-    if (errno == EPIPE) throw output_closed();
-    throw std::system_error(errno, std::generic_category(), "stdout");
+    print(line.data(), line.size());
+}
+
+void print_bytes(bytes data) {
+    print(data.data(), data.size());
 }
 
 void print_value(bson::value_view v, layout how) {
