@@ -1,5 +1,7 @@
+#include <oocrpc/bson.hpp>
 #include <oocrpc/bson_parse.hpp>
 
+#include <algorithm>
 #include <istream>
 #include <limits>
 #include <vector>
@@ -44,9 +46,11 @@ class builder : public nlohmann::json_sax<json> {
         if (auto end = text.find("] "); end != text.npos) text.remove_prefix(end + 2);
         if (text.starts_with("parse error"))
             if (auto end = text.find(": "); end != text.npos) text.remove_prefix(end + 2);
-        if (text.size() <= most) return std::string(text);
-        return std::string(text.substr(0, most / 2)) + " ... " +
-               std::string(text.substr(text.size() - most / 2));
+        std::string reason(text);
+        if (reason.size() > most) reason.replace(most / 2, reason.size() - most, " ... ");
+        if (!is_utf8(reason)) // the token is not, or was cut within a character
+            std::ranges::replace_if(reason, [](unsigned char c) { return c >= 0x80; }, '?');
+        return reason;
     }
 
     json& place(json v) {

@@ -179,8 +179,9 @@ void writer::write(value_view v) {
     case type::int64:
         return integer("$numberLong", v.as_int64());
     case type::decimal128:
-        return wrap("$numberDecimal", to_text(decimal128{load_le<std::uint64_t>(v.data.data()),
-                                                         load_le<std::uint64_t>(v.data.data() + 8)}));
+        return wrap("$numberDecimal",
+                    to_text(decimal128{load_le<std::uint64_t>(v.data.data()),
+                                       load_le<std::uint64_t>(v.data.data() + 8)}));
     case type::max_key:
         out_ += R"({"$maxKey":1})";
         return;

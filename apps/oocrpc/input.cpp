@@ -15,8 +15,7 @@ void input::limit(std::size_t bytes, std::string what) {
 
 input::int_type input::underflow() {
     const auto at = offset();
-    if (at >= end_)
-        throw data_error("byte " + std::to_string(at) + ": " + what_ + " is too long");
+    if (at >= end_) throw data_error("byte " + std::to_string(at) + ": " + what_ + " is too long");
     ssize_t got;
     do got = ::read(file_, block_.data(), block_.size());
     while (got < 0 && errno == EINTR);

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <oocrpc/bson_json.hpp>
+#include <oocrpc/bson_parse.hpp>
 
 namespace oocrpc::cli {
 
@@ -33,7 +34,7 @@ void print_value(bson::value_view v, layout how) {
     auto text = bson::to_text(v);
     // The text has all that JSON lacks as Extended JSON, which the indented form needs as well.
     if (how == layout::indented && (v.t == bson::type::document || v.t == bson::type::array))
-        text = json::parse(text).dump(2);
+        text = bson::parse(text).dump(2);
     print_line(text);
 }
 
