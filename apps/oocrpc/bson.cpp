@@ -6,7 +6,6 @@
 #include <oocrpc/bson.hpp>
 #include <oocrpc/bson_json.hpp>
 #include <oocrpc/bson_parse.hpp>
-#include <oocrpc/detail/endian.hpp>
 
 #include "commands.hpp"
 #include "input.hpp"
@@ -49,7 +48,7 @@ byte_buffer read_document(input& in, std::size_t number) {
     if (document.size() == 0) return document;
     if (document.size() < 4)
         throw data_error(at_byte(in.offset()) + "the length of a document is cut off" + where);
-    const auto length = detail::load_le<std::int32_t>(document.data());
+    const auto length = bson::value_view{bson::type::int32, document}.as_int32();
     if (length < 5) throw data_error(at_byte(start) + "document length is below 5" + where);
     const auto size = static_cast<std::size_t>(length);
     if (size > most_bytes)

@@ -42,8 +42,8 @@ void put_document(byte_buffer& out, const json& document);
 /// {"$numberDouble": ...}. Canonical mode wraps plain numbers too. Text that is not UTF-8 gets
 /// replacement characters.
 std::string to_text(const json& v, json_mode mode = json_mode::relaxed);
-/// The same for BSON, straight from its bytes, which have to be validated: doubles have the shortest
-/// text that reads back as them.
+/// The same for BSON, straight from its bytes, which have to be validated: doubles have the
+/// shortest text that reads back as them.
 std::string to_text(value_view v, json_mode mode = json_mode::relaxed);
 
 } // namespace oocrpc::bson
