@@ -77,7 +77,7 @@ class bson(unittest.TestCase):
                  "(document 2, which begins at byte 3)", document())
 
     def test_a_long_token_is_not_told_in_full(self):
-        code, out, err = run(b'{"a":"' + b"x" * 1000000, "load")
+        code, out, err = run(b'{"a":"' + b"x" * 100000, "load")
         self.assertEqual((code, out), (65, b""))
         self.assertLess(len(err), 400)
 
@@ -103,10 +103,10 @@ class bson(unittest.TestCase):
             deep = document(element(3, "a", deep))
         self.bad("dump", deep, "byte 700: documents are nested too deeply "
                  "(document 1, which begins at byte 0)")
-        self.assertEqual(run(b'{"a":' * 1000000, "load")[0], 65)
+        self.assertEqual(run(b'{"a":' * 100000, "load")[0], 65)
 
     def test_documents_larger_than_a_block_survive(self):
-        for size in (65520, 65536, 200000, 1 << 20):
+        for size in (65520, 65536, 200000):
             data = document(element(5, "b", bson_cases.binary(0, b"\xab" * size))) + one
             code, text, err = run(data, "dump", "--canonical")
             self.assertEqual((code, err), (0, ""))
@@ -117,12 +117,6 @@ class bson(unittest.TestCase):
                  "(document 1, which begins at byte 0)")
         self.bad("dump", i32(LIMIT), f"byte 4: document is cut off, 4 of {LIMIT} bytes are there "
                  "(document 1, which begins at byte 0)")
-        code, out, err = run(b'{"a":1}{"a":"' + b"x" * (LIMIT + 200000), "load")
-        self.assertEqual((code, out), (65, one))
-        self.assertRegex(err, r"\Aoocrpc: byte \d+: the text of a document is too long\n\Z")
-        # What is between them does not count.
-        self.assertEqual(run(b'{"a":1}' + b" " * (LIMIT + 200000) + b'{"a":1}', "load"),
-                         (0, one * 2, ""))
 
     def test_a_document_is_written_before_the_next_one_comes(self):
         for word, given, wanted in (("dump", one, b'{"a":1}\n'), ("load", b'{"a":1}', one)):
