@@ -1,6 +1,6 @@
 #include <input.hpp>
 
-#include "support/test.hpp"
+#include <doctest/doctest.h>
 
 #include <cstdio>
 #include <memory>
