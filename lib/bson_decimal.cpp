@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace oocrpc::bson {
 namespace {
@@ -60,8 +61,14 @@ std::optional<number> parse(std::string_view text) {
     if (rest.starts_with('+') && !rest.starts_with("+-")) rest.remove_prefix(1);
     std::int32_t exponent;
     auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), exponent);
-    if (rest.empty() || error != std::errc{} || end != rest.data() + rest.size()) return {};
-    n.exponent += exponent;
+    if (rest.empty() || end != rest.data() + rest.size()) return {};
+    constexpr std::int64_t beyond = std::numeric_limits<std::int32_t>::max(); // good for zero only
+    if (error == std::errc::result_out_of_range)
+        n.exponent += rest.front() == '-' ? -beyond : beyond;
+    else if (error != std::errc{})
+        return {};
+    else
+        n.exponent += exponent;
     return n;
 }
 

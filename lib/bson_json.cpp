@@ -35,7 +35,7 @@ json regex_to_json(bytes data) {
     std::string_view options(pattern.data() + pattern.size() + 1);
     auto content = json::object();
     content.emplace("pattern", pattern);
-    content.emplace("options", options);
+    content.emplace("options", in_order(options));
     return wrapped("$regularExpression", std::move(content));
 }
 
@@ -179,11 +179,6 @@ json to_json(value_view v, json_mode mode) {
 
 std::string to_text(const json& v, json_mode mode) {
     return printable(v, mode).dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-std::string to_text(value_view v, json_mode mode) {
-    // to_json has already wrapped what the mode wants; only binaries are left.
-    return to_text(to_json(v, mode), json_mode::relaxed);
 }
 
 } // namespace oocrpc::bson

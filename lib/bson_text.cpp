@@ -1,5 +1,6 @@
 #include "bson_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -138,7 +139,7 @@ std::optional<std::int64_t> date_from_text(std::string_view text) {
     auto m = in.number(2);
     in.skip('-');
     auto d = in.number(2);
-    in.skip('T');
+    if (!in.next('t')) in.skip('T');
     auto hour = in.number(2);
     in.skip(':');
     auto minute = in.number(2);
@@ -155,7 +156,7 @@ std::optional<std::int64_t> date_from_text(std::string_view text) {
         for (; digits < 3; ++digits) part *= 10;
     }
     int offset = 0;
-    if (!in.next('Z')) {
+    if (!in.next('Z') && !in.next('z')) {
         auto sign = in.next('-') ? -1 : 1;
         if (sign > 0) in.skip('+');
         auto hours_off = in.number(2);
@@ -174,9 +175,21 @@ std::optional<std::int64_t> date_from_text(std::string_view text) {
 std::string double_to_text(double d) {
     if (std::isnan(d)) return "NaN";
     if (std::isinf(d)) return d < 0 ? "-Infinity" : "Infinity";
-    char text[32];
-    std::string result(text, std::to_chars(text, text + sizeof text, d).ptr);
-    if (result.find_first_of(".e") == result.npos) result += ".0";
+    char text[64];
+    auto write = [&](std::chars_format format) -> std::string_view {
+        return {text, std::to_chars(text, text + sizeof text, d, format).ptr};
+    };
+    auto scientific = write(std::chars_format::scientific);
+    auto mark = scientific.find('e');
+    auto digits = std::string(scientific.substr(0, mark));
+    scientific.remove_prefix(mark + (scientific[mark + 1] == '+' ? 2 : 1));
+    int exponent = 0;
+    std::from_chars(scientific.data(), scientific.data() + scientific.size(), exponent);
+    // The lower bound is that of decimal128; above the upper one digits would be invented.
+    if (exponent < -6 || exponent > 15)
+        return digits + (exponent < 0 ? "E" : "E+") + std::to_string(exponent);
+    std::string result(write(std::chars_format::fixed));
+    if (result.find('.') == result.npos) result += ".0";
     return result;
 }
 
@@ -188,6 +201,14 @@ std::optional<double> double_from_text(std::string_view text) {
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), d);
     if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(d)) return {};
     return d;
+}
+
+std::string in_order(std::string_view options) {
+    std::string sorted(options);
+    auto ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    // Options that no specification knows stay as they are, so that they remain UTF-8.
+    if (std::ranges::all_of(sorted, ascii)) std::ranges::sort(sorted);
+    return sorted;
 }
 
 } // namespace oocrpc::bson

@@ -25,9 +25,12 @@ std::optional<std::string> date_to_text(std::int64_t milliseconds);
 /// Milliseconds since 1970; takes any offset, and up to three digits of a second's fraction.
 std::optional<std::int64_t> date_from_text(std::string_view text);
 
-/// The shortest text that reads back as the same double, always with a point or an exponent;
-/// "NaN", "Infinity", "-Infinity".
+/// The shortest text that reads back as the same double, always with a point or an exponent, such
+/// as "1.0" or "1.5E+20"; "NaN", "Infinity", "-Infinity".
 std::string double_to_text(double d);
 std::optional<double> double_from_text(std::string_view text);
+
+/// The options of a regular expression in the alphabetical order that BSON wants them in.
+std::string in_order(std::string_view options);
 
 } // namespace oocrpc::bson

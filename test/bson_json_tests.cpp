@@ -171,6 +171,7 @@ TEST_CASE("dates are text from 1970 to 9999 and milliseconds outside") {
     };
     CHECK(same("2012-12-24T13:15:30.5+01:00", "2012-12-24T12:15:30.500Z"));
     CHECK(same("2012-12-24T08:45:30.501-0330", "2012-12-24T12:15:30.501Z"));
+    CHECK(same("2012-12-24t12:15:30z", "2012-12-24T12:15:30Z"));
     CHECK(same("1969-12-31T23:59:59.999Z", "1969-12-31T22:59:59.999-01:00"));
 }
 
@@ -258,6 +259,8 @@ TEST_CASE("the text of a decimal128 becomes its bytes again") {
     CHECK(decimal_bytes("-1e-6176") == bytes(0x8000000000000000, 1));
     CHECK(decimal_bytes("10E-6177") == bytes(0, 1));
     CHECK(decimal_bytes("1E6112") == bytes(0x5ffe000000000000, 10));
+    CHECK(decimal_bytes("0E+99999999999") == bytes(0x5ffe000000000000, 0));
+    CHECK(decimal_bytes("-0E-99999999999") == bytes(0x8000000000000000, 0));
     CHECK(decimal_bytes("0E+9999") == bytes(0x5ffe000000000000, 0));
     CHECK(decimal_bytes("-0E-9999") == bytes(0x8000000000000000, 0));
     CHECK(decimal_bytes("1" + std::string(40, '0')) ==
@@ -345,17 +348,73 @@ TEST_CASE("a wrapper that is not correct is an error with path and reason") {
 }
 
 TEST_CASE("what only resembles a wrapper stays a document") {
-    for (auto* plain : {R"({"$gt":5})", R"({"a":1,"$oid":"x"})", R"({"$ref":"a","$id":5})",
-                        R"({"$scope":{}})", R"({"$regex":"a","$options":"i"})"}) {
+    for (auto* plain :
+         {R"({"$gt":5})", R"({"$ref":"a","$id":5})", R"({"$ref":1,"$db":2})", R"({"$id":{}})",
+          R"({"$type":"string"})", R"({"$":1})", R"({"$regex":"a","$options":"i"})"}) {
         CHECK(value_of(plain).t == type::document);
         CHECK(text_of(plain) == plain);
     }
     CHECK(value_of(R"({"$scope": {}, "$code": "f"})").t == type::code_with_scope);
     // The document itself is never a wrapper.
     CHECK(fault_of(back(json{{"$minKey", 1}})) == "");
+    CHECK(bson::to_text(view(back(json{{"$oid", 5}, {"a", 1}}))) == R"({"$oid":5,"a":1})");
     auto uuid = value_of(R"({"$uuid": "00112233-4455-6677-8899-aabbccddeeff"})");
     CHECK(bson::to_text(uuid) ==
           R"({"$binary":{"base64":"ABEiM0RVZneImaq7zN3u/w==","subType":"04"}})");
+}
+
+TEST_CASE("the key of a wrapper asks for one wherever it stands") {
+    CHECK(error_of(R"({"a": {"b": 1, "$oid": "x"}})") == "a: $oid has other keys beside it");
+    CHECK(error_of(R"({"$oid": "x", "$date": "x"})") == "$oid has other keys beside it");
+    CHECK(error_of(R"({"$scope": {}})") == "$code needs exactly $code and $scope");
+    CHECK(error_of(R"({"x": 1, "$scope": {}, "$code": ""})") ==
+          "$code needs exactly $code and $scope");
+    CHECK(error_of(R"({"$code": "", "$scope": {"a": {"$minKey": 0}}})") ==
+          "$scope.a: $minKey needs 1");
+    CHECK(error_of(R"({"$minKey": 1.0})") == "$minKey needs 1");
+    // The form of version 1; who means it cannot be told from a query by $type.
+    CHECK(error_of(R"({"$binary": "AQI=", "$type": "00"})") == "$binary has other keys beside it");
+}
+
+TEST_CASE("the options of a regular expression come in alphabetical order, both ways") {
+    auto sorted = value_of(R"({"$regularExpression": {"pattern": "b/a", "options": "xmi"}})");
+    CHECK(sorted == value_of(R"({"$regularExpression": {"options": "imx", "pattern": "b/a"}})"));
+    auto data = cstring("b/a") + cstring("xim");
+    bson::value_view old{type::regex, data};
+    auto text = R"({"$regularExpression":{"pattern":"b/a","options":"imx"}})";
+    CHECK(bson::to_text(old) == text);
+    CHECK(bson::to_json(old).dump() == text);
+    auto strange = value_of(R"({"$regularExpression": {"pattern": "", "options": "zéa"}})");
+    CHECK(bson::to_text(strange).find("zéa") != std::string::npos);
+}
+
+TEST_CASE("doubles have the shortest text that is theirs") {
+    for (auto [d, text] : {std::pair{1.0, "1.0"},
+                           {-0.0, "-0.0"},
+                           {100000.0, "100000.0"},
+                           {1e15, "1000000000000000.0"},
+                           {1e16, "1E+16"},
+                           {-1.25e-6, "-0.00000125"},
+                           {1e-7, "1E-7"},
+                           {7.6543210987654e19, "7.6543210987654E+19"},
+                           {5e-324, "5E-324"}}) {
+        CHECK(bson::to_text(bson::to_value(d)) == text);
+        CHECK(bson::to_text(bson::to_value(d), json_mode::canonical) ==
+              R"({"$numberDouble":")" + std::string(text) + R"("})");
+        CHECK(value_of(text) == bson::to_value(d));
+    }
+}
+
+TEST_CASE("the text of BSON is the text of its JSON") {
+    auto strings = document({element(0x02, "\"\\\x01\n\x7f/é", string("\b\f\n\r\t\x1f\"\\/€"))});
+    for (auto& d :
+         {all_types(), strings, document({}), document({element(0x04, "", document({}))})})
+        for (auto mode : {json_mode::relaxed, json_mode::canonical})
+            CHECK(bson::to_text(view(d), mode) ==
+                  bson::to_text(bson::to_json(view(d), mode), json_mode::relaxed));
+    // Bytes that nobody validated do no harm.
+    auto data = string("a\xff");
+    CHECK(bson::to_text(bson::value_view{type::string, data}) == "\"a\xef\xbf\xbd\"");
 }
 
 TEST_CASE("what BSON cannot hold is an error") {

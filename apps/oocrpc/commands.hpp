@@ -20,6 +20,7 @@ void add_ping(CLI::App& program, command& chosen);
 void add_list(CLI::App& program, command& chosen);
 void add_describe(CLI::App& program, command& chosen);
 void add_bench(CLI::App& program, command& chosen);
+void add_bson(CLI::App& program, local_command& chosen);
 
 // What several commands take.
 

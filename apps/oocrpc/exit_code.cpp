@@ -33,4 +33,8 @@ std::string error_line(const rpc_error& e) {
     return "oocrpc: " + visible(e.what());
 }
 
+std::string error_line(const data_error& e) {
+    return "oocrpc: " + visible(e.what());
+}
+
 } // namespace oocrpc::cli

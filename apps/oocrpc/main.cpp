@@ -1,4 +1,4 @@
-// The command line client: calls, questions and measurements.
+// The command line client: calls, questions, measurements, and BSON as text.
 
 #include <algorithm>
 #include <csignal>
@@ -28,16 +28,19 @@ int main(int argc, char** argv) {
 
     CLI::App program("Calls services that speak oocrpc's or MongoDB's protocol.", "oocrpc");
     command chosen;
+    local_command chosen_here;
     add_call(program, chosen);
     add_command(program, chosen);
     add_ping(program, chosen);
     add_list(program, chosen);
     add_describe(program, chosen);
     add_bench(program, chosen);
+    add_bson(program, chosen_here);
     program.set_version_flag("--version", "oocrpc " + std::string(oocrpc::version));
     program.require_subcommand(1);
     program.footer("Exit code: 0 done, 1 the server answered an error, 64 wrong usage,\n"
-                   "69 unavailable, 76 protocol error, 124 deadline, 130 interrupted.");
+                   "65 bad input, 69 unavailable, 74 input or output failed, 76 protocol error,\n"
+                   "124 deadline, 130 interrupted.");
     try {
         program.parse(marked(argc, argv));
     } catch (const CLI::ParseError& e) {
@@ -45,5 +48,5 @@ int main(int argc, char** argv) {
     } catch (const usage_error& e) {
         return refuse(e.what());
     }
-    return run(chosen);
+    return chosen_here ? run(chosen_here) : run(chosen);
 }

@@ -13,6 +13,9 @@ struct output_closed {};
 /// std::system_error where it cannot be written otherwise.
 void print_line(std::string_view text);
 
+/// Writes bytes to stdout at once; throws as print_line() does.
+void print_bytes(bytes data);
+
 /// How a value is written.
 enum class layout { compact, indented };
 

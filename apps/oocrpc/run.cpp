@@ -23,6 +23,9 @@ exit_code report(const std::exception_ptr& error) {
     } catch (const rpc_error& e) {
         std::cerr << error_line(e) << std::endl;
         return exit_code_of(e);
+    } catch (const data_error& e) {
+        std::cerr << error_line(e) << std::endl;
+        return exit_code::bad_data;
     } catch (const usage_error& e) {
         std::cerr << "oocrpc: " << e.what() << std::endl;
         return exit_code::usage;
@@ -74,6 +77,14 @@ int run(const command& work) {
         std::_Exit(status);
     }
     return status;
+}
+
+int run(const local_command& work) {
+    try {
+        return static_cast<int>(work());
+    } catch (...) {
+        return static_cast<int>(report(std::current_exception()));
+    }
 }
 
 } // namespace oocrpc::cli

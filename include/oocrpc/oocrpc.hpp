@@ -6,6 +6,7 @@
 #include <oocrpc/bson.hpp>
 #include <oocrpc/bson_canonical.hpp>
 #include <oocrpc/bson_json.hpp>
+#include <oocrpc/bson_parse.hpp>
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/built_in.hpp>
 #include <oocrpc/client.hpp>
