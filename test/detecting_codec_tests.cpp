@@ -35,7 +35,7 @@ TEST_CASE("the first bytes tell which protocol a connection speaks") {
 }
 
 TEST_CASE("a native frame is one whatever stands where MongoDB has its operation") {
-    // 285 bytes: as little-endian length 486,604,800, above MongoDB's limit. 2^24 + ... are below.
+    // Read as MongoDB's, a length of 258 is 33,619,968, which is possible, and most are not.
     for (std::size_t size = 20; size < 600; ++size) {
         auto body = json::object();
         body["call"] = {{"funcname", std::string(size, 'f')}};

@@ -130,6 +130,9 @@ TEST_CASE("OP_MSG has one body, and sections that differ from it and each other"
     CHECK(says<op_msg>(t::msg(add, 0, 7, twice), "two sections are named 'a'"));
     CHECK(says<op_msg>(t::msg(add, 0, 7, t::list_section("add", "")),
                        "'add' is both in the body and a section"));
+    const auto name = std::string(1'000'000, 'n');
+    const auto long_one = t::list_section(name, "") + t::list_section(name, "");
+    CHECK(reason<op_msg>(t::msg(add, 0, 7, long_one)).size() < 200);
     std::string many;
     for (int i = 0; i < 1024; ++i) many += t::list_section(std::to_string(i), "");
     CHECK(reason<op_msg>(t::msg(add, 0, 7, many)) == "");

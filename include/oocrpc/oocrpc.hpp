@@ -17,6 +17,7 @@
 #include <oocrpc/error.hpp>
 #include <oocrpc/layers.hpp>
 #include <oocrpc/method.hpp>
+#include <oocrpc/mongodb_server_codec.hpp>
 #include <oocrpc/native_codec.hpp>
 #include <oocrpc/peer.hpp>
 #include <oocrpc/promise.hpp>

@@ -42,7 +42,7 @@ std::string read_extras(value_view v, command& out) {
             if (e.value.t != type::document) return "$oocrpc.meta is no document";
             for (const auto& entry : bson::elements(e.value.as_document()))
                 if (entry.value.t != type::string)
-                    return "$oocrpc.meta." + std::string(entry.name) + " is no string";
+                    return "$oocrpc.meta: " + quoted(entry.name) + " is no string";
             out.meta = e.value.as_document();
         }
     }

@@ -33,7 +33,7 @@ void write_wanted(const op_query& q, bson::document_writer& doc) {
 std::string split(std::string_view name, collection_name& out) {
     const auto dot = name.find('.');
     if (dot == name.npos || dot == 0 || dot + 1 == name.size())
-        return "collection name '" + std::string(name) + "' is not database.collection";
+        return "collection name " + quoted(name) + " is not database.collection";
     out = {name.substr(0, dot), name.substr(dot + 1)};
     return {};
 }

@@ -34,7 +34,7 @@ bool check_name(wire_reader& r, std::string_view name, const op_msg& m) {
     const auto same = [name](const section& s) { return s.name == name; };
     if (m.sections.size() == most_sections) return r.fail("more than 1024 sections");
     if (std::ranges::any_of(m.sections, same))
-        return r.fail("two sections are named '" + std::string(name) + "'");
+        return r.fail("two sections are named " + quoted(name));
     return true;
 }
 
@@ -82,7 +82,7 @@ bool read_sections(wire_reader& r, op_msg& m) {
     if (m.body.empty()) return r.fail("no section of kind 0");
     for (const auto& s : m.sections)
         if (bson::find(m.body, s.name))
-            return r.fail("'" + std::string(s.name) + "' is both in the body and a section");
+            return r.fail(quoted(s.name) + " is both in the body and a section");
     return true;
 }
 
@@ -184,6 +184,12 @@ header read_header(bytes message) noexcept {
         return detail::load_le<std::int32_t>(message.data() + 4 * i);
     };
     return {at(0), at(1), at(2), static_cast<opcode>(at(3))};
+}
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t most = 100;
+    if (text.size() > most) return "(a text of " + std::to_string(text.size()) + " bytes)";
+    return "'" + std::string(text) + "'";
 }
 
 std::string parse(bytes message, op_msg& out, std::size_t depth) {

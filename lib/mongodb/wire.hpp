@@ -161,6 +161,9 @@ struct op_compressed {
     bytes data;
 };
 
+/// A peer's text as an error quotes it: only told to be long where it is.
+std::string quoted(std::string_view text);
+
 // Each reads a whole message, the header included, whose length and operation are right. Returns
 // what is wrong and at which byte of the message, or an empty text; `out` counts only then. `out`
 // may be used again, which saves an op_msg its allocations. `depth` limits documents in documents.

@@ -9,6 +9,7 @@ wraps_test.py SOURCE_DIR COMPILER...
 import configparser
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -25,8 +26,20 @@ HEADERS = {
     "tomlplusplus": {"toml++": "include/toml++"},
     # spdlog's repository bundles fmt, Debian's package does not: see bundle_fmt()
     "spdlog": {"spdlog": "include/spdlog", "fmt": "include/spdlog/fmt/bundled"},
+    "zlib": {"zlib.h": "zlib.h", "zconf.h": "zconf.h"},
+    "snappy": {"snappy.h": "snappy.h", "snappy-sinksource.h": "snappy-sinksource.h",
+               "snappy-stubs-public.h": "snappy-stubs-public.h.in"},
+    "zstd": {"zstd.h": "lib/zstd.h", "zstd_errors.h": "lib/zstd_errors.h"},
 }
-SYSTEM = pathlib.Path("/usr/include")
+# Libraries that are compiled have empty sources here, and what these would define comes from the
+# installed library.
+COMPILED = {"zlib": "z", "snappy": "snappy", "zstd": "zstd"}
+
+
+def system(header):
+    """Where a header or directory of headers is installed, or None."""
+    roots = [pathlib.Path("/usr/include"), *pathlib.Path("/usr/include").glob("*-linux-gnu*")]
+    return next((root / header for root in roots if (root / header).exists()), None)
 
 
 def run(*command, **options):
@@ -39,9 +52,15 @@ def bundle_fmt(spdlog):
     tweaks.write_text(tweaks.read_text().replace("#define SPDLOG_FMT_EXTERNAL 1", ""))
 
 
+def empty_sources(where, recipe):
+    for name in re.findall(r"'([^']+\.cc?)'", recipe.read_text()):
+        (where / name).parent.mkdir(parents=True, exist_ok=True)
+        (where / name).write_text("")
+
+
 def make_repository(where, headers, tag):
     for source, target in headers.items():
-        source, target = SYSTEM / source, where / target
+        source, target = system(source), where / target
         if source.is_dir():
             shutil.copytree(source, target)
         else:
@@ -49,6 +68,8 @@ def make_repository(where, headers, tag):
             shutil.copy(source, target)
     if "spdlog" in headers:
         bundle_fmt(where)
+    if where.name in COMPILED:
+        empty_sources(where, SOURCE / "subprojects/packagefiles" / where.name / "meson.build")
     git = ["git", "-C", where, "-c", "user.name=test", "-c", "user.email=test@localhost"]
     run("git", "init", "--quiet", where)
     run(*git, "add", "--all", "--force")
@@ -67,7 +88,7 @@ def copy_sources(target):
 
 def main(root):
     missing = [name for headers in HEADERS.values() for name in headers
-               if not (SYSTEM / name).exists()]
+               if not system(name)]
     if missing:
         print("skipped: not installed:", *missing)
         sys.exit(77)
@@ -86,7 +107,9 @@ def main(root):
         path.write_text(path.read_text().replace(url, f"file://{root}/repositories/{path.stem}"))
 
     build = root / "build"
-    run("meson", "setup", build, source, "--wrap-mode=forcefallback", "--buildtype=plain")
+    libraries = ",".join(f"-l{name}" for name in COMPILED.values())
+    run("meson", "setup", build, source, "--wrap-mode=forcefallback", "--buildtype=plain",
+        f"-Dcpp_link_args=-Wl,--no-as-needed,{libraries}")
     jobs = os.environ.get("JOBS") or str(os.cpu_count())
     run("ninja", "-C", build, "-j", jobs, "test/install/consumer", "test/wraps/wraps_probe")
     run(build / "test/install/consumer")
