@@ -370,13 +370,13 @@ TEST_CASE("unacknowledged commands are never answered, and the next calls get th
 
 TEST_CASE("maxTimeMS ends a call with code 50, also by find and insert") {
     answers({{R"({"slow": [1000], "maxTimeMS": 20, "$db": "demo"})",
-              error("the caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
+              error("caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
                     "deadline_exceeded")},
              {R"({"find": "slow", "filter": {"ms": 1000}, "maxTimeMS": 20, "$db": "demo"})",
-              error("the caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
+              error("caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
                     "deadline_exceeded")},
              {R"({"insert": "slow", "documents": [{"ms": 1000}], "maxTimeMS": 20, "$db": "demo"})",
-              error("the caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
+              error("caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
                     "deadline_exceeded")}});
 }
 

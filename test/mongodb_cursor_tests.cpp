@@ -539,6 +539,7 @@ TEST_CASE("one port answers drivers and native clients") {
         CHECK(content(first) == "0+");
         s.drain();
         co_await until([&] { return serving.done; });
+        co_await settle();
         CHECK(trace.stopped == 1);
         db.close();
     });

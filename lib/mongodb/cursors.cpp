@@ -55,7 +55,8 @@ using outcome_ptr = std::shared_ptr<errand::outcome>;
 bool send(const std::shared_ptr<call_registry>& registry, const std::shared_ptr<cursor>& from,
           batch_request ask, const std::shared_ptr<errand>& what, std::int64_t number,
           promise<outcome_ptr> answer) {
-    auto tell = [registry, number, answer](std::exception_ptr e, byte_buffer batch) {
+    // It also keeps the signal as long as the coroutine that it stops.
+    auto tell = [registry, number, answer, what](std::exception_ptr e, byte_buffer batch) {
         auto got = std::make_shared<errand::outcome>();
         got->failure = e;
         got->batch = std::move(batch);
