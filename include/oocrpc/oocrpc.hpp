@@ -8,6 +8,7 @@
 #include <oocrpc/bson_json.hpp>
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/built_in.hpp>
+#include <oocrpc/call_registry.hpp>
 #include <oocrpc/client.hpp>
 #include <oocrpc/clock.hpp>
 #include <oocrpc/connection.hpp>

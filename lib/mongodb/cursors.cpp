@@ -119,8 +119,7 @@ void require_batch_size(std::int64_t n) {
 awaitable<message> open_stream(const layer& of, context& c, std::shared_ptr<const known_method> m,
                                bson::value_view arguments, cursor_terms terms, batch_request ask) {
     c.session<session>().require_room(of.options);
-    auto from =
-        std::make_unique<stream_source>(of.inner, c, message::call(m->target, arguments));
+    auto from = std::make_unique<stream_source>(of.inner, c, message::call(m->target, arguments));
     auto made = make_cursor(of, c, std::move(from), std::move(terms));
     auto batch = co_await made->batch(ask);
     co_return batch_reply(of, c, made, std::move(batch));

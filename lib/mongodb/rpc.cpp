@@ -55,8 +55,7 @@ awaitable<message> open(const layer& of, context& c, message call,
 awaitable<message> call_later(const layer& of, context& c, message call, std::int32_t window) {
     std::string name(call.method);
     const auto m = co_await resolve(of, c, name);
-    if (m->streams && !c.oneway())
-        co_return co_await open(of, c, std::move(call), m, window);
+    if (m->streams && !c.oneway()) co_return co_await open(of, c, std::move(call), m, window);
     message answer;
     if (m->described) {
         auto outcome = invoke(of, c, *m, call.body);
