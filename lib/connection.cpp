@@ -57,7 +57,8 @@ connection::~connection() {
 void connection::adopt(std::unique_ptr<oocrpc::codec> next) {
     codec_ = std::move(next);
     info_.protocol = codec_->protocol();
-    if (codec_->probe().empty()) dispatcher_.expect_ids();
+    if (codec_->ids() == reply_ids::always) dispatcher_.expect(dispatcher::peer_kind::extended);
+    if (codec_->ids() == reply_ids::never) dispatcher_.expect(dispatcher::peer_kind::base);
 }
 
 // Reading.

@@ -77,7 +77,8 @@ void connection::send_call(message& call) {
 void connection::put_call(const message& call) {
     switch (put(call)) {
     case encoded::done:
-        dispatcher_.sent(call.id);
+        // A base peer answers one-way calls as well; a protocol that has such calls does not.
+        if (!call.oneway || codec_->ids() == reply_ids::unknown) dispatcher_.sent(call.id);
         // Nobody will answer: it is done once it is on its way.
         if (call.oneway) {
             refuse(dispatcher_.settle(call.id), message::reply(call.id, {bson::type::null, {}}));

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <oocrpc/codec.hpp>
-#include <oocrpc/limits.hpp>
 
 namespace oocrpc {
 
@@ -15,7 +14,7 @@ class detecting_codec final : public codec {
     explicit detecting_codec(const limits& limit) : limit_(limit) {}
 
     std::string_view protocol() const noexcept override { return {}; }
-    std::string_view probe() const noexcept override { return "oocrpc.ping"; }
+    reply_ids ids() const noexcept override { return reply_ids::unknown; }
     decoded decode(bytes in, message& out) override;
     encoded encode(const message&, byte_buffer&) override { return encoded::unsupported; }
     std::unique_ptr<codec> successor() override;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <oocrpc/call_registry.hpp>
+#include <oocrpc/client.hpp>
 #include <oocrpc/codec.hpp>
 #include <oocrpc/handler.hpp>
 #include <oocrpc/limits.hpp>
@@ -12,6 +13,10 @@
 namespace oocrpc::protocols {
 
 // The one place that names the protocols. A function for each question that differs between them.
+
+/// What a client of `to` goes by: `options`, with what the URL says itself. Throws
+/// rpc_error(invalid_argument) that names the option of the URL that cannot be kept.
+client_options options_for(const url& to, client_options options);
 
 /// The codec of a connection to `to`. Throws rpc_error(invalid_argument) for what it cannot do.
 std::unique_ptr<codec> client_codec(const url& to, const limits& limit);

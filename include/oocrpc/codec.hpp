@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include <oocrpc/limits.hpp>
 #include <oocrpc/message.hpp>
 
 namespace oocrpc {
@@ -32,6 +34,13 @@ enum class encoded {
     invalid,     ///< a text or key in it cannot be carried, as not UTF-8; the buffer is as it was
 };
 
+/// Whether a protocol's replies say by id which call they answer.
+enum class reply_ids {
+    always,
+    never,   ///< they come in the order of the calls
+    unknown, ///< the first reply of a connection tells
+};
+
 /// A wire protocol: bytes to messages and back, one object per connection.
 ///
 /// It has no socket, no coroutine and no clock. It is fed bytes and appends bytes. The messages
@@ -43,8 +52,9 @@ class codec {
 
     /// The protocol's name as in a URL's scheme.
     virtual std::string_view protocol() const noexcept = 0;
-    /// A method that a peer with ids answers at once, called when a cancel has to wait until the
-    /// peer has shown that it is one; empty where every peer is.
+    virtual reply_ids ids() const noexcept { return reply_ids::always; }
+    /// ids() unknown: a method that a peer with ids answers at once, called when a cancel has to
+    /// wait until the peer has shown that it is one; empty where there is none.
     virtual std::string_view probe() const noexcept { return {}; }
     /// False while a handshake is under way: calls wait until it is over.
     virtual bool ready() const noexcept { return true; }
@@ -58,5 +68,8 @@ class codec {
     /// Takes over where decode() found the bytes of another protocol.
     virtual std::unique_ptr<codec> successor() { return nullptr; }
 };
+
+/// Makes the codec of one connection that keeps to these limits; called on its executor.
+using codec_factory = std::function<std::unique_ptr<codec>(const limits&)>;
 
 } // namespace oocrpc

@@ -23,6 +23,8 @@ struct server_options {
     std::chrono::milliseconds drain_timeout{10'000};
     exception_text exceptions = exception_text::hidden;
     port_sharing sharing = port_sharing::exclusive;
+    /// Speaks a protocol of your own at all addresses, instead of what their URLs say.
+    codec_factory codecs;
     /// Cursors and suspended calls, shared by the servers of one port; its own where it is null.
     std::shared_ptr<call_registry> registry;
     /// Told of each connection, and of its end with the reason.
