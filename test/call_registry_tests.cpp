@@ -114,4 +114,4 @@ TEST_CASE("threads add, find and end at the same time") {
     CHECK(io.run() == 2'000);
 }
 
-} // TEST_SUITE
+} // TEST_SUITE("call_registry")

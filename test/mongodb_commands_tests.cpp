@@ -110,8 +110,8 @@ TEST_CASE("a method is described once for a connection, and a plain one answers 
         driver db(ex, mongodb::answer_commands(seen, registry));
         for (int i = 0; i < 3; ++i) co_await db.run(R"({"add": [1, 2], "$db": "x"})");
         co_await db.run(R"({"find": "add", "filter": {"a": 1, "b": 2}, "$db": "x"})");
-        const std::vector<std::string> expected{"oocrpc.describe", "oocrpc.describe", "add", "add",
-                                                "add", "add"};
+        const std::vector<std::string> expected{
+            "oocrpc.describe", "oocrpc.describe", "add", "add", "add", "add"};
         CHECK(asked == expected);
         co_await db.hang_up();
     });
@@ -187,19 +187,18 @@ TEST_CASE("hello tells the limits of the connection") {
 }
 
 TEST_CASE("commands about connections, sessions and authentication are answered") {
-    answers({{R"({"ping": 1, "$db": "x"})", R"({"ok":1.0})"},
-             {R"({"endSessions": [], "$db": "admin"})", R"({"ok":1.0})"},
-             {R"({"refreshSessions": [], "$db": "admin"})", R"({"ok":1.0})"},
-             {R"({"logout": 1, "$db": "admin"})", R"({"ok":1.0})"},
-             {R"({"whatsmyuri": 1, "$db": "admin"})", R"({"you":"memory","ok":1.0})"},
-             {R"({"connectionStatus": 1, "$db": "admin"})",
-              R"({"authInfo":{"authenticatedUsers":[],"authenticatedUserRoles":[]},"ok":1.0})"},
-             {R"({"saslStart": 1, "$db": "admin"})",
-              error("no user can be authenticated here", 18, "AuthenticationFailed",
-                    "unauthenticated")},
-             {R"({"abortTransaction": 1, "$db": "admin"})",
-              error("transactions are not served here", 20, "IllegalOperation",
-                    "IllegalOperation")}});
+    answers(
+        {{R"({"ping": 1, "$db": "x"})", R"({"ok":1.0})"},
+         {R"({"endSessions": [], "$db": "admin"})", R"({"ok":1.0})"},
+         {R"({"refreshSessions": [], "$db": "admin"})", R"({"ok":1.0})"},
+         {R"({"logout": 1, "$db": "admin"})", R"({"ok":1.0})"},
+         {R"({"whatsmyuri": 1, "$db": "admin"})", R"({"you":"memory","ok":1.0})"},
+         {R"({"connectionStatus": 1, "$db": "admin"})",
+          R"({"authInfo":{"authenticatedUsers":[],"authenticatedUserRoles":[]},"ok":1.0})"},
+         {R"({"saslStart": 1, "$db": "admin"})", error("no user can be authenticated here", 18,
+                                                       "AuthenticationFailed", "unauthenticated")},
+         {R"({"abortTransaction": 1, "$db": "admin"})",
+          error("transactions are not served here", 20, "IllegalOperation", "IllegalOperation")}});
     with_driver([](fixture& at) -> awaitable<void> {
         const json nonce = co_await at.db.run(R"({"getnonce": 1, "$db": "admin"})");
         CHECK(nonce["nonce"].get<std::string>().size() == 16);
@@ -211,20 +210,20 @@ TEST_CASE("commands about connections, sessions and authentication are answered"
 }
 
 TEST_CASE("tools are told what the server is") {
-    answers({{R"({"getParameter": 1, "featureCompatibilityVersion": 1, "$db": "admin"})",
-              R"({"featureCompatibilityVersion":{"version":"7.0"},"ok":1.0})"},
-             {R"({"getParameter": "foo", "$db": "admin"})",
-              error("no option found to get", 72, "InvalidOptions", "InvalidOptions")},
-             {R"({"getCmdLineOpts": 1, "$db": "admin"})",
-              R"({"argv":["oocrpc"],"parsed":{},"ok":1.0})"},
-             {R"({"getLog": "startupWarnings", "$db": "admin"})",
-              R"({"totalLinesWritten":0,"log":[],"ok":1.0})"},
-             {R"({"getLog": "x", "$db": "admin"})",
-              invalid("getLog: no log 'x', but global and startupWarnings")},
-             {R"({"getFreeMonitoringStatus": 1, "$db": "admin"})",
-              R"({"state":"disabled","ok":1.0})"},
-             {R"({"atlasVersion": 1, "$db": "admin"})",
-              error("no such command: 'atlasversion'", 59, "CommandNotFound", "no_such_method")}});
+    answers(
+        {{R"({"getParameter": 1, "featureCompatibilityVersion": 1, "$db": "admin"})",
+          R"({"featureCompatibilityVersion":{"version":"7.0"},"ok":1.0})"},
+         {R"({"getParameter": "foo", "$db": "admin"})",
+          error("no option found to get", 72, "InvalidOptions", "InvalidOptions")},
+         {R"({"getCmdLineOpts": 1, "$db": "admin"})",
+          R"({"argv":["oocrpc"],"parsed":{},"ok":1.0})"},
+         {R"({"getLog": "startupWarnings", "$db": "admin"})",
+          R"({"totalLinesWritten":0,"log":[],"ok":1.0})"},
+         {R"({"getLog": "x", "$db": "admin"})",
+          invalid("getLog: no log 'x', but global and startupWarnings")},
+         {R"({"getFreeMonitoringStatus": 1, "$db": "admin"})", R"({"state":"disabled","ok":1.0})"},
+         {R"({"atlasVersion": 1, "$db": "admin"})",
+          error("no such command: 'atlasversion'", 59, "CommandNotFound", "no_such_method")}});
     with_driver([](fixture& at) -> awaitable<void> {
         const json build = co_await at.db.run(R"({"buildinfo": 1, "$db": "admin"})");
         CHECK(build["version"] == "7.0.0");
@@ -239,15 +238,15 @@ TEST_CASE("tools are told what the server is") {
 }
 
 TEST_CASE("services are databases, methods collections and commands") {
-    answers({{R"({"listDatabases": 1, "nameOnly": true, "$db": "admin"})",
-              R"({"databases":[{"name":"demo"}],"ok":1.0})"},
-             {R"({"listCollections": 1, "filter": {"name": "add"}, "nameOnly": true, "cursor": {},
+    answers(
+        {{R"({"listDatabases": 1, "nameOnly": true, "$db": "admin"})",
+          R"({"databases":[{"name":"demo"}],"ok":1.0})"},
+         {R"({"listCollections": 1, "filter": {"name": "add"}, "nameOnly": true, "cursor": {},
                   "$db": "demo"})",
-              batch(R"([{"name":"add","type":"collection"}])", "demo.$cmd.listCollections")},
-             {R"({"listCollections": 1, "filter": {"size": 1}, "$db": "demo"})",
-              invalid("filter.size: not served here")},
-             {R"({"listCollections": 1, "$db": "other"})",
-              batch("[]", "other.$cmd.listCollections")}});
+          batch(R"([{"name":"add","type":"collection"}])", "demo.$cmd.listCollections")},
+         {R"({"listCollections": 1, "filter": {"size": 1}, "$db": "demo"})",
+          invalid("filter.size: not served here")},
+         {R"({"listCollections": 1, "$db": "other"})", batch("[]", "other.$cmd.listCollections")}});
     with_driver([](fixture& at) -> awaitable<void> {
         const json full = co_await at.db.run(R"({"listDatabases": 1, "$db": "admin"})");
         CHECK(full["databases"][0]["empty"] == false);
@@ -262,33 +261,33 @@ TEST_CASE("services are databases, methods collections and commands") {
 }
 
 TEST_CASE("find calls a method with the filter as its arguments") {
-    answers({{R"({"find": "add", "filter": {"a": 1, "b": 2}, "$db": "demo"})",
-              batch(R"([{"reply":3}])", "demo.add")},
-             {R"({"find": "add", "filter": {"a": 1, "b": 3}, "limit": 1, "singleBatch": true,
+    answers(
+        {{R"({"find": "add", "filter": {"a": 1, "b": 2}, "$db": "demo"})",
+          batch(R"([{"reply":3}])", "demo.add")},
+         {R"({"find": "add", "filter": {"a": 1, "b": 3}, "limit": 1, "singleBatch": true,
                   "$db": "demo"})",
-              batch(R"([{"reply":4}])", "demo.add")},
-             {R"({"find": "numbers", "filter": {"n": 4, "$comment": "x"}, "skip": 1, "limit": 2,
+          batch(R"([{"reply":4}])", "demo.add")},
+         {R"({"find": "numbers", "filter": {"n": 4, "$comment": "x"}, "skip": 1, "limit": 2,
                   "$db": "demo"})",
-              batch(R"([{"reply":1},{"reply":2}])", "demo.numbers")},
-             {R"({"find": "nothing", "filter": {}, "$db": "demo"})",
-              batch(R"([{"reply":null}])", "demo.nothing")},
-             {R"({"find": "nothing", "$db": "demo"})",
-              batch(R"([{"reply":null}])", "demo.nothing")},
-             {R"({"find": "points", "filter": {"n": 2}, "tailable": true, "awaitData": true,
+          batch(R"([{"reply":1},{"reply":2}])", "demo.numbers")},
+         {R"({"find": "nothing", "filter": {}, "$db": "demo"})",
+          batch(R"([{"reply":null}])", "demo.nothing")},
+         {R"({"find": "nothing", "$db": "demo"})", batch(R"([{"reply":null}])", "demo.nothing")},
+         {R"({"find": "points", "filter": {"n": 2}, "tailable": true, "awaitData": true,
                   "noCursorTimeout": true, "allowPartialResults": true, "$db": "demo"})",
-              batch(R"([{"x":0,"y":0},{"x":1,"y":-1}])", "demo.points")},
-             {R"({"find": "slow", "filter": {"ms": 3}, "$db": "demo"})",
-              batch(R"([{"reply":3}])", "demo.slow")},
-             {R"({"find": "add", "filter": {"a": 1}, "$db": "demo"})",
-              invalid("b: missing, expected int32")},
-             {R"({"find": "add", "filter": {"$or": []}, "$db": "demo"})",
-              invalid("$or: a filter holds arguments, not operators")},
-             {R"({"find": "add", "filter": {}, "sort": {"a": 1}, "$db": "demo"})",
-              invalid("sort: not served here")},
-             {R"({"find": "add", "limit": "x", "$db": "demo"})",
-              invalid("limit: expected an integer, got string")},
-             {R"({"find": "minus", "filter": {}, "$db": "demo"})",
-              error("no such command: 'minus'", 59, "CommandNotFound", "no_such_method")}});
+          batch(R"([{"x":0,"y":0},{"x":1,"y":-1}])", "demo.points")},
+         {R"({"find": "slow", "filter": {"ms": 3}, "$db": "demo"})",
+          batch(R"([{"reply":3}])", "demo.slow")},
+         {R"({"find": "add", "filter": {"a": 1}, "$db": "demo"})",
+          invalid("b: missing, expected int32")},
+         {R"({"find": "add", "filter": {"$or": []}, "$db": "demo"})",
+          invalid("$or: a filter holds arguments, not operators")},
+         {R"({"find": "add", "filter": {}, "sort": {"a": 1}, "$db": "demo"})",
+          invalid("sort: not served here")},
+         {R"({"find": "add", "limit": "x", "$db": "demo"})",
+          invalid("limit: expected an integer, got string")},
+         {R"({"find": "minus", "filter": {}, "$db": "demo"})",
+          error("no such command: 'minus'", 59, "CommandNotFound", "no_such_method")}});
 }
 
 TEST_CASE("empty sort, projection and hint are no demands") {
@@ -322,8 +321,8 @@ TEST_CASE("insert calls a method once for each document, without the _id that dr
         CHECK(got == R"({"n":{"$numberInt":"2"},"ok":{"$numberDouble":"1.0"}})");
         const std::vector<std::string> expected{"a", "b"};
         CHECK(at.trace.logged == expected);
-        const auto kept = co_await at.db.text(
-            R"({"insert": "keep", "documents": [{"_id": 7}], "$db": "demo"})");
+        const auto kept =
+            co_await at.db.text(R"({"insert": "keep", "documents": [{"_id": 7}], "$db": "demo"})");
         CHECK(kept == R"({"n":1,"ok":1.0})");
     });
 }
@@ -350,7 +349,8 @@ TEST_CASE("an ordered insert stops at the first failure, another one goes on") {
 
 TEST_CASE("unacknowledged commands are never answered, and the next calls get their own answers") {
     with_driver([](fixture& at) -> awaitable<void> {
-        co_await at.db.send_oneway(R"({"insert": "log", "documents": [{"text": "a"}, {"text": "bad"}],
+        co_await at.db.send_oneway(
+            R"({"insert": "log", "documents": [{"text": "a"}, {"text": "bad"}],
                                        "writeConcern": {"w": 0}, "$db": "demo"})");
         co_await at.db.send_oneway(R"({"minus": 1, "$db": "demo"})");
         co_await at.db.send_oneway(R"({"count": [5, 0], "$db": "demo"})");
@@ -369,15 +369,14 @@ TEST_CASE("unacknowledged commands are never answered, and the next calls get th
 }
 
 TEST_CASE("maxTimeMS ends a call with code 50, also by find and insert") {
-    answers({{R"({"slow": [1000], "maxTimeMS": 20, "$db": "demo"})",
-              error("the caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
-                    "deadline_exceeded")},
-             {R"({"find": "slow", "filter": {"ms": 1000}, "maxTimeMS": 20, "$db": "demo"})",
-              error("the caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
-                    "deadline_exceeded")},
-             {R"({"insert": "slow", "documents": [{"ms": 1000}], "maxTimeMS": 20, "$db": "demo"})",
-              error("the caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
-                    "deadline_exceeded")}});
+    answers(
+        {{R"({"slow": [1000], "maxTimeMS": 20, "$db": "demo"})",
+          error("caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired", "deadline_exceeded")},
+         {R"({"find": "slow", "filter": {"ms": 1000}, "maxTimeMS": 20, "$db": "demo"})",
+          error("caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired", "deadline_exceeded")},
+         {R"({"insert": "slow", "documents": [{"ms": 1000}], "maxTimeMS": 20, "$db": "demo"})",
+          error("caller's deadline of 20 ms passed", 50, "MaxTimeMSExpired",
+                "deadline_exceeded")}});
 }
 
 TEST_CASE("a closed connection cancels what runs on it") {
@@ -443,27 +442,27 @@ TEST_CASE("find on backend.rpc is the mapping of 2011") {
     auto one = [](std::string_view document) {
         return batch("[" + std::string(document) + "]", "backend.rpc");
     };
-    answers({{rpc(R"({"funcname": "demo.add", "argstr": [[1, 2], {}]})"), one(R"({"$result":3})")},
-             {rpc(R"({"funcname": "add", "argstr": [[1], {"b": 4}]})"), one(R"({"$result":5})")},
-             {rpc(R"({"funcname": "add", "argstr": [[], {"a": 1, "b": 1}]})"),
-              one(R"({"$result":2})")},
-             {rpc(R"({"$query": {"funcname": "nothing", "argstr": [[], {}]}})"),
-              one(R"({"$result":null})")},
-             {rpc(R"({"funcname": "points", "argstr": [[1], {}]})"),
-              one(R"({"$result":[{"x":0,"y":0}]})")},
-             {rpc(R"({"funcname": "slow", "argstr": [[2]]})"), one(R"({"$result":2})")},
-             {rpc(R"({"funcname": "fail", "argstr": [["own", "why", 8001], {}]})"),
-              one(R"({"$error":{"message":"own","detail":"why"}})")},
-             {rpc(R"({"funcname": "minus", "argstr": [[], {}]})"),
-              one(R"({"$error":{"message":"no_such_method","detail":"'minus': no such method"}})")},
-             {rpc(R"({"funcname": "add", "argstr": [[1], {"a": 4}]})"),
-              one(R"({"$error":{"message":"invalid_argument",)"
-                  R"("detail":"a: given by position and by name"}})")},
-             {rpc(R"({"funcname": "add", "argstr": {"a": 4}})"),
-              one(R"({"$error":{"message":"invalid_argument",)"
-                  R"("detail":"argstr: expected [array, document]"}})")},
-             {rpc(R"({"other": 1})"), one(R"({"$error":{"message":"invalid_argument",)"
-                                          R"("detail":"funcname: expected string"}})")}});
+    answers(
+        {{rpc(R"({"funcname": "demo.add", "argstr": [[1, 2], {}]})"), one(R"({"$result":3})")},
+         {rpc(R"({"funcname": "add", "argstr": [[1], {"b": 4}]})"), one(R"({"$result":5})")},
+         {rpc(R"({"funcname": "add", "argstr": [[], {"a": 1, "b": 1}]})"), one(R"({"$result":2})")},
+         {rpc(R"({"$query": {"funcname": "nothing", "argstr": [[], {}]}})"),
+          one(R"({"$result":null})")},
+         {rpc(R"({"funcname": "points", "argstr": [[1], {}]})"),
+          one(R"({"$result":[{"x":0,"y":0}]})")},
+         {rpc(R"({"funcname": "slow", "argstr": [[2]]})"), one(R"({"$result":2})")},
+         {rpc(R"({"funcname": "fail", "argstr": [["own", "why", 8001], {}]})"),
+          one(R"({"$error":{"message":"own","detail":"why"}})")},
+         {rpc(R"({"funcname": "minus", "argstr": [[], {}]})"),
+          one(R"({"$error":{"message":"no_such_method","detail":"'minus': no such method"}})")},
+         {rpc(R"({"funcname": "add", "argstr": [[1], {"a": 4}]})"),
+          one(R"({"$error":{"message":"invalid_argument",)"
+              R"("detail":"a: given by position and by name"}})")},
+         {rpc(R"({"funcname": "add", "argstr": {"a": 4}})"),
+          one(R"({"$error":{"message":"invalid_argument",)"
+              R"("detail":"argstr: expected [array, document]"}})")},
+         {rpc(R"({"other": 1})"), one(R"({"$error":{"message":"invalid_argument",)"
+                                      R"("detail":"funcname: expected string"}})")}});
 }
 
-} // TEST_SUITE
+} // TEST_SUITE("mongodb_commands")

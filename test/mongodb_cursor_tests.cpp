@@ -120,8 +120,8 @@ TEST_CASE("runCommand on a method that streams opens a cursor on $cmd") {
         const json nested = co_await at.db.run(
             R"({"count": 1, "n": 2, "ms": 0, "cursor": {"batchSize": 1}, "$db": "demo"})");
         CHECK(content(nested) == "0+");
-        const json ours = co_await at.db.run(
-            R"({"count": [4, 0], "$oocrpc": {"stream": 3}, "$db": "demo"})");
+        const json ours =
+            co_await at.db.run(R"({"count": [4, 0], "$oocrpc": {"stream": 3}, "$db": "demo"})");
         CHECK(content(ours) == "0,1,2+");
         const json wrong = co_await at.db.run(R"({"count": ["x"], "$db": "demo"})");
         CHECK(code(wrong) == "9 invalid_argument");
@@ -155,8 +155,7 @@ TEST_CASE("limit, skip, singleBatch and batchSize 0 do what they say") {
         CHECK(content(none) == "+");
         const json all = co_await at.db.run(get_more(none, "count"));
         CHECK(content(all) == "0,1,2.");
-        const json later = co_await at.db.run(
-            find_count(50, 0, R"("limit": 3, "batchSize": 2, )"));
+        const json later = co_await at.db.run(find_count(50, 0, R"("limit": 3, "batchSize": 2, )"));
         const json last = co_await at.db.run(get_more(later, "count", R"("batchSize": 9, )"));
         CHECK(content(last) == "2.");
         co_await settle();
@@ -301,8 +300,10 @@ TEST_CASE("a cursor ends with the connection that used it last") {
 }
 
 TEST_CASE("a cursor is bound to its session and to its collection") {
-    const std::string mine = R"("lsid": {"id": {"$uuid": "00000000-0000-4000-8000-000000000001"}}, )";
-    const std::string other = R"("lsid": {"id": {"$uuid": "00000000-0000-4000-8000-000000000002"}}, )";
+    const std::string mine =
+        R"("lsid": {"id": {"$uuid": "00000000-0000-4000-8000-000000000001"}}, )";
+    const std::string other =
+        R"("lsid": {"id": {"$uuid": "00000000-0000-4000-8000-000000000002"}}, )";
     with_driver([&](fixture& at) -> awaitable<void> {
         const json first = co_await at.db.run(find_count(9, 0, R"("batchSize": 1, )" + mine));
         const json stranger = co_await at.db.run(get_more(first, "count", other));
@@ -398,8 +399,7 @@ TEST_CASE("a cursor that nobody uses for long enough ends") {
         [](fixture& at) -> awaitable<void> {
             const json first = co_await at.db.run(find_count(9, 0, R"("batchSize": 1, )"));
             co_await sleep_for(50s);
-            const json second =
-                co_await at.db.run(get_more(first, "count", R"("batchSize": 1, )"));
+            const json second = co_await at.db.run(get_more(first, "count", R"("batchSize": 1, )"));
             CHECK(content(second) == "1+");
             co_await sleep_for(50s);
             CHECK(at.registry->cursors.size() == 1);
@@ -483,7 +483,7 @@ TEST_CASE("a loop that is destroyed with cursors and waiting batches leaves noth
     CHECK(registry->calls.size() == 0);
 }
 
-} // TEST_SUITE
+} // TEST_SUITE("mongodb_cursor")
 
 namespace {
 
@@ -539,6 +539,7 @@ TEST_CASE("one port answers drivers and native clients") {
         CHECK(content(first) == "0+");
         s.drain();
         co_await until([&] { return serving.done; });
+        co_await settle();
         CHECK(trace.stopped == 1);
         db.close();
     });
@@ -555,8 +556,7 @@ TEST_CASE("a cursor is fetched and killed from other threads") {
         const json first = co_await a.run(find_count(1000, 0, R"("batchSize": 1, )"));
         for (int i = 1; i < 50; ++i) {
             auto& which = i % 2 ? b : a;
-            const json next =
-                co_await which.run(get_more(first, "count", R"("batchSize": 1, )"));
+            const json next = co_await which.run(get_more(first, "count", R"("batchSize": 1, )"));
             CHECK(content(next) == std::to_string(i) + "+");
         }
         const json killed = co_await b.run(kill(first));
@@ -602,4 +602,4 @@ TEST_CASE("a batch that is waited for on another thread ends with its caller, an
     CHECK(registry->calls.size() == 0);
 }
 
-} // TEST_SUITE
+} // TEST_SUITE("mongodb_cursor")

@@ -74,7 +74,8 @@ class number_table {
 /// What the servers of one port share, one server for each thread: open cursors, which a client
 /// may go on with on another connection, and suspended calls, which another one may cancel.
 ///
-/// Thread-safe. Outlives nothing: what it holds belongs to the servers' loops.
+/// Thread-safe. What it holds belongs to the servers' loops: each server takes its own out when it
+/// ends.
 class call_registry {
   public:
     number_table cursors{number_table::numbers::random};

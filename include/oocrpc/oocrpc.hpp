@@ -9,6 +9,7 @@
 #include <oocrpc/bson_parse.hpp>
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/built_in.hpp>
+#include <oocrpc/call_registry.hpp>
 #include <oocrpc/client.hpp>
 #include <oocrpc/clock.hpp>
 #include <oocrpc/connection.hpp>

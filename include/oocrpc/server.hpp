@@ -42,8 +42,8 @@ class server_core;
 /// Listens, and serves every connection with one handler.
 ///
 /// Lives on `executor`, which must be serial. For several threads, run one server in each with
-/// port_sharing::shared, the same handler and the same registry. Moves, does not copy. Destroying it closes its
-/// listeners and connections; calls in flight are cancelled.
+/// port_sharing::shared, the same handler and the same registry. Moves, does not copy. Destroying
+/// it closes its listeners and connections; calls in flight are cancelled.
 class server {
   public:
     explicit server(any_io_executor executor, server_options options = {});

@@ -74,11 +74,9 @@ std::optional<std::int64_t> integer_in(bytes document, std::string_view key,
 
 void wrong_type(std::string_view key, std::string_view expected, bson::value_view got) {
     const auto type = present(got) ? bson::to_string(got.t) : std::string_view("nothing");
-    throw rpc_error(errc::invalid_argument, std::string(key)
-                                                .append(": expected ")
-                                                .append(expected)
-                                                .append(", got ")
-                                                .append(type));
+    throw rpc_error(
+        errc::invalid_argument,
+        std::string(key).append(": expected ").append(expected).append(", got ").append(type));
 }
 
 void not_served(std::string_view what) {

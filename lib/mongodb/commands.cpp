@@ -62,8 +62,8 @@ maybe_awaitable<message> answer_command(const layer& of, context& c, message cal
 }
 
 maybe_awaitable<message> answer(const layer& of, context& c, message call) {
-    auto outcome = call.raw ? answer_command(of, c, std::move(call))
-                            : call_method(of, c, std::move(call));
+    auto outcome =
+        call.raw ? answer_command(of, c, std::move(call)) : call_method(of, c, std::move(call));
     if (outcome.ready()) return outcome;
     return watched(of, c, c.method(), outcome.wait());
 }

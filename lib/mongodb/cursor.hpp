@@ -15,11 +15,11 @@ namespace oocrpc::mongodb {
 
 /// What a command says of the documents that it wants.
 struct cursor_terms {
-    std::string ns;                  ///< as `service.method`, what getMore has to name
-    std::int64_t skip = 0;           ///< documents at the beginning
-    std::int64_t limit = INT64_MAX;  ///< documents in all
-    bson::value lsid;                ///< of the client's session; null: it has none
-    std::string host;                ///< of the client
+    std::string ns;                 ///< as `service.method`, what getMore has to name
+    std::int64_t skip = 0;          ///< documents at the beginning
+    std::int64_t limit = INT64_MAX; ///< documents in all
+    bson::value lsid;               ///< of the client's session; null: it has none
+    std::string host;               ///< of the client
 };
 
 /// One batch of a cursor, as a command asks for it.

@@ -30,9 +30,9 @@ std::shared_ptr<cursor> own_cursor(const command_call& cmd, std::int64_t number)
     if (!collection || collection->t != bson::type::string)
         wrong_type("collection", "string", collection.value_or(absent));
     if (const auto ns = cmd.within(collection->as_string()); ns != found->terms().ns)
-        throw rpc_error(errc::permission_denied, "collection: cursor id " +
-                                                     std::to_string(number) + " belongs to '" +
-                                                     found->terms().ns + "', not '" + ns + "'");
+        throw rpc_error(errc::permission_denied, "collection: cursor id " + std::to_string(number) +
+                                                     " belongs to '" + found->terms().ns +
+                                                     "', not '" + ns + "'");
     return found;
 }
 
@@ -73,8 +73,7 @@ maybe_awaitable<message> get_more(command_call cmd) {
 
 maybe_awaitable<message> kill_cursors(command_call cmd) {
     const auto all = cmd.find("cursors");
-    if (!all || all->t != bson::type::array)
-        wrong_type("cursors", "array", all.value_or(absent));
+    if (!all || all->t != bson::type::array) wrong_type("cursors", "array", all.value_or(absent));
     std::vector<std::int64_t> killed, missing;
     for (const auto& e : bson::elements(all->as_document())) {
         const auto number = as_integer(e.value);

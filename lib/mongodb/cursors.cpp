@@ -55,7 +55,8 @@ using outcome_ptr = std::shared_ptr<errand::outcome>;
 bool send(const std::shared_ptr<call_registry>& registry, const std::shared_ptr<cursor>& from,
           batch_request ask, const std::shared_ptr<errand>& what, std::int64_t number,
           promise<outcome_ptr> answer) {
-    auto tell = [registry, number, answer](std::exception_ptr e, byte_buffer batch) {
+    // It also keeps the signal as long as the coroutine that it stops.
+    auto tell = [registry, number, answer, what](std::exception_ptr e, byte_buffer batch) {
         auto got = std::make_shared<errand::outcome>();
         got->failure = e;
         got->batch = std::move(batch);
@@ -118,8 +119,7 @@ void require_batch_size(std::int64_t n) {
 awaitable<message> open_stream(const layer& of, context& c, std::shared_ptr<const known_method> m,
                                bson::value_view arguments, cursor_terms terms, batch_request ask) {
     c.session<session>().require_room(of.options);
-    auto from =
-        std::make_unique<stream_source>(of.inner, c, message::call(m->target, arguments));
+    auto from = std::make_unique<stream_source>(of.inner, c, message::call(m->target, arguments));
     auto made = make_cursor(of, c, std::move(from), std::move(terms));
     auto batch = co_await made->batch(ask);
     co_return batch_reply(of, c, made, std::move(batch));

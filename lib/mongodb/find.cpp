@@ -85,8 +85,7 @@ query read_aggregate(const command_call& cmd) {
     q.ask.size = cmd.of.options.default_batch;
     q.ask.last = cmd.c.oneway();
     if (const auto how = cmd.find("cursor"); how && how->t == bson::type::document)
-        q.ask.size =
-            integer_in(how->as_document(), "batchSize", "cursor").value_or(q.ask.size);
+        q.ask.size = integer_in(how->as_document(), "batchSize", "cursor").value_or(q.ask.size);
     require_batch_size(q.ask.size);
     const auto pipeline = cmd.find("pipeline");
     if (!pipeline || pipeline->t != bson::type::array)

@@ -37,8 +37,8 @@ void add_compression(const command_call& cmd, bson::document_writer& d) {
 void add_limits(const command_call& cmd, bson::document_writer& d) {
     const auto most = cmd.c.limits().max_message;
     d.add("maxBsonObjectSize", as_int32(most));
-    d.add("maxMessageSizeBytes", as_int32(most > largest_message_ever / 3 ? largest_message_ever
-                                                                          : 3 * most));
+    d.add("maxMessageSizeBytes",
+          as_int32(most > largest_message_ever / 3 ? largest_message_ever : 3 * most));
     d.add("maxWriteBatchSize", as_int32(cmd.of.options.most_documents));
 }
 

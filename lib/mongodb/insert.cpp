@@ -11,8 +11,7 @@ namespace {
 
 bson::value_view documents_of(const command_call& cmd) {
     const auto all = cmd.find("documents");
-    if (!all || all->t != bson::type::array)
-        wrong_type("documents", "array", all.value_or(absent));
+    if (!all || all->t != bson::type::array) wrong_type("documents", "array", all.value_or(absent));
     std::size_t n = 0;
     for (const auto& e : bson::elements(all->as_document())) {
         if (e.value.t != bson::type::document)

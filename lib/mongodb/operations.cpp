@@ -1,5 +1,7 @@
 // Calls that are suspended, as MongoDB's operations: currentOp lists them, killOp cancels one.
 
+#include <algorithm>
+
 #include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
@@ -122,8 +124,7 @@ message current_op_pipeline(const command_call& cmd, bson::value_view pipeline) 
     std::vector<bytes> matches;
     bool first = true;
     for (const auto& stage : bson::elements(pipeline.as_document())) {
-        if (stage.value.t != bson::type::document)
-            wrong_type("pipeline", "documents", stage.value);
+        if (stage.value.t != bson::type::document) wrong_type("pipeline", "documents", stage.value);
         const bson::elements content(stage.value.as_document());
         const auto what = content.begin();
         const auto name = what == content.end() ? std::string_view() : what->name;

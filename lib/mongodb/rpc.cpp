@@ -55,12 +55,19 @@ awaitable<message> open(const layer& of, context& c, message call,
 awaitable<message> call_later(const layer& of, context& c, message call, std::int32_t window) {
     std::string name(call.method);
     const auto m = co_await resolve(of, c, name);
-    if (m->streams && !c.oneway())
-        co_return co_await open(of, c, std::move(call), m, window);
-    if (!m->described) co_return co_await invoke_unknown(of, c, std::move(name), call.body);
-    auto outcome = invoke(of, c, *m, call.body);
-    if (outcome.ready()) co_return outcome.take();
-    co_return co_await outcome.wait();
+    if (m->streams && !c.oneway()) co_return co_await open(of, c, std::move(call), m, window);
+    message answer;
+    if (m->described) {
+        auto outcome = invoke(of, c, *m, call.body);
+        if (outcome.ready())
+            answer = outcome.take();
+        else
+            answer = co_await outcome.wait();
+    } else {
+        answer = co_await invoke_unknown(of, c, std::move(name), call.body);
+    }
+    answer.own(); // it may view the arguments, which end here
+    co_return answer;
 }
 
 } // namespace

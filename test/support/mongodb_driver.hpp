@@ -81,9 +81,9 @@ class driver {
     driver(pair p, handler h, connection_options options) : bytes_(std::move(p.first)) {
         auto words = std::make_unique<mongodb_server_codec>(options.limit.max_message,
                                                             options.limit.max_depth);
-        served = connection::start(std::move(p.second), std::move(words),
-                                   std::make_shared<const handler>(std::move(h)),
-                                   std::move(options));
+        served =
+            connection::start(std::move(p.second), std::move(words),
+                              std::make_shared<const handler>(std::move(h)), std::move(options));
     }
     static void append(std::string& to, std::uint32_t n) {
         for (int shift = 0; shift < 32; shift += 8) to.push_back(static_cast<char>(n >> shift));

@@ -33,8 +33,8 @@ inline service make_mongodb_demo(service_trace& t) {
     static constexpr method<std::vector<std::string>(int, int)> large{"large", {"n", "size"}};
     static constexpr method<int(int)> slow{"slow", {"ms"}};
     static constexpr method<void()> nothing{"nothing"};
-    static constexpr method<void(std::string, std::string, int)> fail{"fail",
-                                                                      {"message", "detail", "code"}};
+    static constexpr method<void(std::string, std::string, int)> fail{
+        "fail", {"message", "detail", "code"}};
     static constexpr method<void(std::string)> log{"log", {"text"}};
     static constexpr method<bson::value(bson::value)> keep{"keep", {"_id"}};
     static constexpr method<stream<int>(int)> broken{"broken", {"n"}};
