@@ -16,6 +16,7 @@ function driverCases(driver, main, observer) {
   const db = main.db('demo');
   const admin = main.db('admin');
   const call = (command, options) => db.command(command, options);
+  const old = !db.runCursorCommand; // version 4
 
   const stats = async () => {
     const { reply } = await observer.db('demo').command({ stats: 1 });
@@ -82,8 +83,10 @@ function driverCases(driver, main, observer) {
     async call_named_keys() {
       for (const value of [1, true, null, new driver.Double(1), driver.Long.fromInt(1)])
         assert.equal((await call({ add: value, a: 2, b: 3 })).reply, 5, String(value));
-      const options = { maxTimeMS: 60000, readPreference: 'primaryPreferred', comment: 'none' };
-      assert.equal((await call({ add: 1, a: 2, b: 3, ...options })).reply, 5);
+      const generic = { maxTimeMS: 60000, comment: 'no argument' };
+      assert.equal((await call({ add: 1, a: 2, b: 3, ...generic })).reply, 5);
+      const options = { readPreference: 'primaryPreferred' };
+      assert.equal((await call({ add: 1, a: 2, b: 3 }, options)).reply, 5);
     },
 
     async call_without_arguments() {
@@ -178,7 +181,7 @@ function driverCases(driver, main, observer) {
     },
 
     async run_cursor_command() {
-      if (!db.runCursorCommand) throw new Skip('this driver has no runCursorCommand');
+      if (old) throw new Skip('this driver has no runCursorCommand');
       const cursor = db.runCursorCommand({ count: [250] }).setBatchSize(60);
       assert.deepEqual(values(await cursor.toArray()), numbers(250));
     },
@@ -214,11 +217,13 @@ function driverCases(driver, main, observer) {
       await withClient({ maxPoolSize: 1 }, async (client) => {
         const before = await stats();
         const demo = client.db('demo');
+        const write = (name, document) =>
+          demo.collection(name).insertOne(document, { writeConcern: { w: 0 } });
         for (const i of numbers(20)) {
-          const writes = demo.collection(i % 2 ? 'fail' : 'add');
-          const document = i % 2 ? { message: 'unheard' } : { a: i, b: 1 };
-          const done = await writes.insertOne(document, { writeConcern: { w: 0 } });
-          assert.equal(done.acknowledged, false);
+          const done = write(...i % 2 ? ['fail', { message: 'unheard' }] : ['add', { a: i, b: 1 }]);
+          // version 4 does not set moreToCome, so it hears what went wrong
+          if (old && i % 2) assert.equal((await errorOf(done)).code, 8000);
+          else assert.equal((await done).acknowledged, false);
           assert.equal((await demo.command({ add: [i, 1000] })).reply, i + 1000);
         }
         await until('20 more calls', async () => {
@@ -254,17 +259,21 @@ function driverCases(driver, main, observer) {
 
     async cancel_by_closing() {
       const before = await stats();
-      const client = await new driver.MongoClient(URL_OF_SERVER).connect();
-      const ended = errorOf(client.db('demo').command({ sleep_ms: [FOREVER_MS] }));
-      await inFlight(1);
-      await client.close(true);
-      await inFlight(0);
+      // close() of version 4 leaves sockets in use open, a timeout does not
+      await withClient(old ? { socketTimeoutMS: 500 } : {}, async (client) => {
+        const ended = errorOf(client.db('demo').command({ sleep_ms: [FOREVER_MS] }));
+        if (!old) {
+          await inFlight(1);
+          await client.close(true);
+        }
+        await ended;
+      });
       await cancelledSince(before, 1);
-      await ended;
+      await inFlight(0);
     },
 
     async cancel_by_signal() {
-      if (!db.runCursorCommand) throw new Skip('this driver knows no AbortSignal');
+      if (old) throw new Skip('this driver knows no AbortSignal');
       const before = await stats();
       const abort = new AbortController();
       const ended = errorOf(call({ sleep_ms: [FOREVER_MS] }, { signal: abort.signal }));
@@ -290,14 +299,16 @@ function driverCases(driver, main, observer) {
       const answers = await Promise.all(numbers(MANY).map((i) => call({ add: [i, 1] })));
       assert.deepEqual(values(answers), numbers(MANY).map((i) => i + 1));
       const before = await stats();
-      const client = await new driver.MongoClient(URL_OF_SERVER).connect();
-      const all = Promise.allSettled(
-        numbers(MANY).map((i) => client.db('demo').command({ sleep_ms: [FOREVER_MS + i] })));
-      await inFlight(MANY);
-      await client.close(true);
-      await inFlight(0);
-      await cancelledSince(before, MANY);
-      await all;
+      const wire = await tap();
+      await withClient({}, async (client) => {
+        const all = Promise.allSettled(
+          numbers(MANY).map((i) => client.db('demo').command({ sleep_ms: [FOREVER_MS + i] })));
+        await inFlight(MANY);
+        wire.close();
+        await inFlight(0);
+        await cancelledSince(before, MANY);
+        await all;
+      }, wire.url);
     },
 
     async compression() {
@@ -313,7 +324,7 @@ function driverCases(driver, main, observer) {
           }, wire.url);
           for (const messages of [wire.sent(), wire.received()]) {
             const compressed = messages.filter((m) => m.opcode === 2012);
-            assert.ok(compressed.length >= 4, `${name}: ${compressed.length} compressed`);
+            assert.ok(compressed.length >= 3, `${name}: ${compressed.length} compressed`);
             assert.ok(compressed.every((m) => m.compressor === id), name);
             assert.ok(messages.every((m) => m.bytes.length < text.length), name);
           }
