@@ -10,9 +10,9 @@ const BIG = 16 * 1024 * 1024 - 1024;
 const numbers = (n) => Array.from({ length: n }, (_, i) => i);
 const values = (documents) => documents.map((d) => d.reply);
 
-// `driver` is the module. `main` and `observer` are connected; the observer has one socket for
-// calls, on which it asks for the server's counters.
-function driverCases(driver, main, observer) {
+// `driver` is the module and `connect(url, options)` makes a client that is connected. `main` and
+// `observer` are such clients; the second one's single socket is for the server's counters.
+function driverCases(driver, connect, main, observer) {
   const db = main.db('demo');
   const admin = main.db('admin');
   const call = (command, options) => db.command(command, options);
@@ -30,9 +30,9 @@ function driverCases(driver, main, observer) {
 
   // A client of its own for one case.
   const withClient = async (options, use, url = URL_OF_SERVER) => {
-    const client = new driver.MongoClient(url, options);
+    const client = await connect(url, options);
     try {
-      return await use(await client.connect());
+      return await use(client);
     } finally {
       await client.close();
     }

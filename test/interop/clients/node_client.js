@@ -5,9 +5,10 @@ const { driverCases } = require('./driver_cases.js');
 
 async function main(name) {
   const driver = packages(name);
-  const main = await new driver.MongoClient(URL_OF_SERVER).connect();
-  const observer = await new driver.MongoClient(URL_OF_SERVER, { maxPoolSize: 1 }).connect();
-  await runCases(driverCases(driver, main, observer));
+  const connect = (url, options) => new driver.MongoClient(url, options).connect();
+  const main = await connect(URL_OF_SERVER);
+  const observer = await connect(URL_OF_SERVER, { maxPoolSize: 1 });
+  await runCases(driverCases(driver, connect, main, observer));
   await main.close();
   await observer.close();
 }
