@@ -42,11 +42,13 @@ class client:
         self.may_skip = set(may_skip.split())
 
 
-# A word that begins with @ is a file of this folder; %node the node that ./install linked.
+# A word that begins with @ is a file of this folder, with % one of those that ./install put there.
+# URL is the server's address.
 CLIENTS = {
     "node7": client("%node", "@clients/node_client.js", "mongodb7"),
     "node4": client("%node", "@clients/node_client.js", "mongodb4", may_skip="run_cursor_command"),
-    "mongosh": client("%node", "@clients/mongosh.mjs"),
+    "mongosh": client("%node", "%clients/node_modules/mongosh/bin/mongosh.js", "URLdemo", "--quiet",
+                      "--norc", "--file", "@clients/mongosh_client.js"),
     "mongoose": client("%node", "@clients/mongoose_client.js"),
     "pymongo": client("python3", "@clients/pymongo_client.py", may_skip="run_cursor_command"),
     "libmongoc": client(may_skip="run_cursor_command"),
@@ -54,9 +56,8 @@ CLIENTS = {
 
 
 def resolve(word, packages):
-    if word == "%node":
-        return str(packages / "node")
-    return str(HERE / word[1:]) if word.startswith("@") else word
+    folder = {"@": HERE, "%": packages}.get(word[0])
+    return str(folder / word[1:]) if folder else word
 
 
 def find_command(name, packages, replacement):
@@ -138,7 +139,10 @@ def main(name, oocrpcd, packages, *replacement):
     command = find_command(name, packages, replacement)
     server = demo_server(oocrpcd)
     judged = verdict(CLIENTS[name].may_skip)
-    environment = dict(os.environ, OOCRPC_URL=server.url, OOCRPC_PACKAGES=str(packages))
+    command = [word.replace("URL", server.url) if word.startswith("URL") else word
+               for word in command]
+    environment = dict(os.environ, OOCRPC_URL=server.url, OOCRPC_PACKAGES=str(packages),
+                       OOCRPC_INTEROP=str(HERE))
     process = subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, start_new_session=True)
     killer = threading.Timer(TIMEOUT, os.killpg, [process.pid, signal.SIGKILL])
