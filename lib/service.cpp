@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "protocols.hpp"
 #include <oocrpc/built_in.hpp>
 #include <oocrpc/version.hpp>
 
 namespace oocrpc {
 namespace {
 
-constexpr std::string_view reserved = "oocrpc.";
+constexpr std::string_view built_in_prefix = "oocrpc.";
 
 [[noreturn]] void refuse(const std::string& name, const char* why) {
     throw rpc_error(errc::invalid_argument, "method '" + name + "': " + why);
@@ -51,11 +52,12 @@ service& service::on(method_description description, handler h) {
 
 service& service::add(method_description d, handler h) {
     if (d.name.empty()) refuse(d.name, "a name is missing");
-    if (d.name.starts_with(reserved)) refuse(d.name, "the service 'oocrpc' is reserved");
+    if (d.name.starts_with(built_in_prefix)) refuse(d.name, "the service 'oocrpc' is reserved");
     if (!name_.empty() && !d.name.starts_with(name_ + ".")) {
         if (d.name.find('.') != d.name.npos) refuse(d.name, "belongs to another service");
         d.name = name_ + "." + d.name;
     }
+    if (protocols::reserved(d.name)) refuse(d.name, "a command of a protocol has that name");
     const auto full = d.name;
     if (bare_ == bare_names::yes && !name_.empty())
         insert(full.substr(name_.size() + 1), {h, d, true});
@@ -69,7 +71,7 @@ void service::insert(std::string name, entry e) {
 
 service& service::include(const service& other) {
     for (const auto& [name, e] : other.table_->methods)
-        if (!name.starts_with(reserved)) insert(name, e);
+        if (!name.starts_with(built_in_prefix)) insert(name, e);
     return *this;
 }
 
@@ -85,7 +87,7 @@ std::vector<method_description> service::describe() const {
 std::vector<method_description> service::table::describe() const {
     std::vector<method_description> all;
     for (const auto& [name, e] : methods)
-        if (!e.alias && !name.starts_with(reserved)) all.push_back(e.description);
+        if (!e.alias && !name.starts_with(built_in_prefix)) all.push_back(e.description);
     std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.name < b.name; });
     return all;
 }

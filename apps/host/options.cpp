@@ -6,30 +6,12 @@
 #include <oocrpc/url.hpp>
 
 namespace host {
-namespace {
-
-/// A check of an option's text by what throws an rpc_error where it is wrong.
-template <class F> CLI::Validator checked_by(F parse, std::string kind) {
-    return CLI::Validator(
-        [parse](const std::string& text) -> std::string {
-            try {
-                parse(text);
-                return {};
-            } catch (const oocrpc::rpc_error& e) {
-                return e.detail();
-            }
-        },
-        std::move(kind));
-}
-
-} // namespace
-
 CLI::Validator is_url() {
-    return checked_by([](const std::string& s) { oocrpc::url::parse(s); }, "");
+    return checked_by([](const std::string& s) { oocrpc::url::parse(s); });
 }
 
 CLI::Validator is_host_port() {
-    return checked_by([](const std::string& s) { oocrpc::host_port::parse(s); }, "");
+    return checked_by([](const std::string& s) { oocrpc::host_port::parse(s); });
 }
 
 std::chrono::milliseconds to_ms(double seconds) {
@@ -39,7 +21,10 @@ std::chrono::milliseconds to_ms(double seconds) {
 void add_options(CLI::App& command, options& into) {
     auto& server = into.server;
     command
-        .add_option("--listen", into.listen, "Serve on oocrpc://HOST:PORT or oocrpc+unix:///PATH")
+        .add_option(
+            "--listen", into.listen,
+            "Serve on oocrpc://HOST:PORT or oocrpc+unix:///PATH (MongoDB drivers, too), or on\n"
+            "mongodb://HOST:PORT (only them)")
         ->type_name("URL")
         ->check(is_url());
     command.add_option("--threads", into.threads, "Threads that serve, sharing the ports")

@@ -27,22 +27,6 @@ struct proxy_options {
     bool embedded_poetry = false;
 };
 
-/// A check of an option's text by what throws where it is wrong.
-template <class F> CLI::Validator checked_by(F parse) {
-    return CLI::Validator(
-        [parse](const std::string& text) -> std::string {
-            try {
-                parse(text);
-                return {};
-            } catch (const rpc_error& e) {
-                return e.detail();
-            } catch (const std::invalid_argument& e) {
-                return e.what();
-            }
-        },
-        "");
-}
-
 cache_rules rules_of(const proxy_options& how) {
     cache_rules rules;
     rules.limit_bytes = apps::parse_size(how.cache_bytes);
@@ -116,10 +100,10 @@ void add_proxy_options(CLI::App& command, proxy_options& how) {
         .add_option("--cache", how.cache,
                     "Serve the calls of this method from memory, for TTL (default: 60s)")
         ->type_name("METHOD[=TTL]")
-        ->check(checked_by([](const auto& text) { parse_cached_method(text); }));
+        ->check(host::checked_by([](const auto& text) { parse_cached_method(text); }));
     command.add_option("--cache-bytes", how.cache_bytes, "Memory for cached replies")
         ->type_name("SIZE")
-        ->check(checked_by([](const auto& text) { apps::parse_size(text); }))
+        ->check(host::checked_by([](const auto& text) { apps::parse_size(text); }))
         ->capture_default_str();
     command
         .add_option("--vary", how.vary,
@@ -129,7 +113,7 @@ void add_proxy_options(CLI::App& command, proxy_options& how) {
         .add_option("--text", how.text,
                     "Write the result of a cached method to whoever connects there: nc HOST PORT")
         ->type_name("HOST:PORT=METHOD")
-        ->check(checked_by([](const auto& text) { parse_text_port(text); }));
+        ->check(host::checked_by([](const auto& text) { parse_text_port(text); }));
     command
         .add_option("--config", how.config,
                     "A TOML file with these options as keys; the command line wins")

@@ -24,6 +24,8 @@ struct client_options {
     std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt
     backoff_options backoff;
     limits limit;
+    /// Speaks a protocol of your own, instead of what the URL says.
+    codec_factory codecs;
     /// Serves the calls that the server makes on our connections.
     handler serve;
 };

@@ -14,6 +14,7 @@ class native_codec final : public codec {
           max_depth_(max_depth) {}
 
     std::string_view protocol() const noexcept override { return "oocrpc"; }
+    reply_ids ids() const noexcept override { return reply_ids::unknown; }
     std::string_view probe() const noexcept override { return "oocrpc.ping"; }
     decoded decode(bytes in, message& out) override;
     encoded encode(const message& m, byte_buffer& out) override;

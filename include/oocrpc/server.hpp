@@ -22,6 +22,8 @@ struct server_options {
     std::chrono::milliseconds drain_timeout{10'000};
     exception_text exceptions = exception_text::hidden;
     port_sharing sharing = port_sharing::exclusive;
+    /// Speaks a protocol of your own at all addresses, instead of what their URLs say.
+    codec_factory codecs;
     /// Told of each connection, and of its end with the reason.
     std::function<void(const peer_info&)> on_connected;
     std::function<void(const peer_info&, const rpc_error&)> on_disconnected;

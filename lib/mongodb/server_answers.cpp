@@ -1,0 +1,144 @@
+#include "server_answers.hpp"
+
+#include "errors.hpp"
+
+namespace oocrpc::mongodb {
+namespace {
+
+using bson::type;
+using bson::value_view;
+
+void add_meta(bson::document_writer& doc, const metadata& meta) {
+    if (meta.empty()) return;
+    bson::document_writer inner(doc, "meta");
+    for (const auto& [name, text] : meta) inner.add(name, text);
+    inner.finish();
+}
+
+/// `{reply: <result>, [oocrpc: {meta}], ok: 1.0}`
+std::size_t write_result(const message& m, byte_buffer& out) {
+    bson::document_writer doc(out);
+    doc.add("reply", present(m.body) ? m.body : value_view{type::null, {}});
+    if (!m.meta.empty()) {
+        bson::document_writer extras(doc, "oocrpc");
+        add_meta(extras, m.meta);
+        extras.finish();
+    }
+    doc.add("ok", 1.0);
+    return doc.finish();
+}
+
+/// The document as it is, with `ok` where it has none.
+std::size_t write_raw(bytes document, byte_buffer& out) {
+    if (bson::find(document, "ok")) {
+        out.append(document);
+        return document.size();
+    }
+    bson::document_writer doc(out);
+    out.append(document.subspan(4, document.size() - 5));
+    doc.add("ok", 1.0);
+    return doc.finish();
+}
+
+std::size_t write_error(const message& m, bool for_get_more, byte_buffer& out) {
+    const auto face = face_of(*m.fault, for_get_more);
+    bson::document_writer doc(out);
+    doc.add("ok", 0.0);
+    doc.add("errmsg", text_of(*m.fault));
+    doc.add("code", face.code);
+    doc.add("codeName", face.name);
+    if (!face.labels.empty()) {
+        bson::array_writer labels(doc, "errorLabels");
+        for (const auto label : face.labels) labels.add(label);
+        labels.finish();
+    }
+    bson::document_writer own(doc, "oocrpc");
+    own.add("message", m.fault->message);
+    own.add("detail", m.fault->detail);
+    add_meta(own, m.meta);
+    own.finish();
+    return doc.finish();
+}
+
+/// The one document that a command is answered with; its size in bytes.
+std::size_t write_document(const message& m, const request& to, byte_buffer& out) {
+    if (m.fault) return write_error(m, to.get_more, out);
+    return m.raw ? write_raw(m.body.as_document(), out) : write_result(m, out);
+}
+
+encoded fits(std::size_t size, std::size_t limit) {
+    return size > limit ? encoded::too_large : encoded::done;
+}
+
+/// `{$err, code}` with the flag that says so; a lost cursor has a flag alone.
+encoded write_failure(const message& m, const request& to, std::int32_t request_id,
+                      std::size_t limit, byte_buffer& out) {
+    const auto face = face_of(*m.fault, to.get_more);
+    const bool lost = face.code == static_cast<std::int32_t>(errc::cursor_not_found);
+    op_reply fields;
+    fields.flags = lost ? op_reply::cursor_not_found : op_reply::query_failure;
+    fields.count = lost ? 0 : 1;
+    const auto start = begin_reply(out, fields, request_id, to.request_id);
+    std::size_t size = 0;
+    if (!lost) {
+        bson::document_writer doc(out);
+        doc.add("$err", text_of(*m.fault));
+        doc.add("code", face.code);
+        size = doc.finish();
+    }
+    end_message(out, start);
+    return fits(size, limit);
+}
+
+/// What a cursor's reply holds, as far as OP_REPLY can say it.
+struct batch {
+    std::int64_t cursor = 0;
+    bytes documents; // an array
+};
+std::optional<batch> batch_of(const message& m) {
+    if (!m.raw) return std::nullopt;
+    const auto cursor = bson::find(m.body.as_document(), "cursor");
+    if (!cursor || cursor->t != type::document) return std::nullopt;
+    batch b;
+    for (const auto& e : bson::elements(cursor->as_document())) {
+        if (e.name == "id" && e.value.t == type::int64) b.cursor = e.value.as_int64();
+        if ((e.name == "firstBatch" || e.name == "nextBatch") && e.value.t == type::array)
+            b.documents = e.value.as_document();
+    }
+    return b;
+}
+
+encoded write_batch(const batch& b, const request& to, std::int32_t request_id, std::size_t limit,
+                    byte_buffer& out) {
+    op_reply fields;
+    fields.cursor = b.cursor;
+    for (const auto& e : bson::elements(b.documents)) fields.count += e.value.t == type::document;
+    const auto start = begin_reply(out, fields, request_id, to.request_id);
+    const auto first = out.size();
+    for (const auto& e : bson::elements(b.documents))
+        if (e.value.t == type::document) out.append(e.value.as_document());
+    end_message(out, start);
+    return fits(out.size() - first, limit);
+}
+
+} // namespace
+
+encoded write_answer(const message& m, const request& to, std::int32_t request_id,
+                     std::size_t limit, byte_buffer& out) {
+    if (m.kind == message_kind::error ? !m.fault : m.raw && m.body.t != type::document)
+        return encoded::unsupported;
+    if (to.shape == answer_shape::query || to.shape == answer_shape::get_more) {
+        if (m.fault) return write_failure(m, to, request_id, limit, out);
+        if (const auto b = batch_of(m)) return write_batch(*b, to, request_id, limit, out);
+    }
+    op_reply one;
+    one.count = 1;
+    const auto start = to.shape == answer_shape::msg
+                           ? begin_msg(out, 0, request_id, to.request_id)
+                           : begin_reply(out, one, request_id, to.request_id);
+    const auto size = write_document(m, to, out);
+    end_message(out, start);
+    return fits(size, limit);
+}
+
+} // namespace oocrpc::mongodb

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+
+#include "wire.hpp"
+
+namespace oocrpc::mongodb {
+
+/// Walks one message from behind its header; the first thing that is wrong stays as `fault`.
+class wire_reader {
+  public:
+    wire_reader(bytes message, std::string_view operation, std::size_t depth)
+        : all_(message),
+          end_(message.size()),
+          depth_(depth),
+          operation_(operation) {}
+
+    std::size_t at() const noexcept { return at_; }
+    std::size_t left() const noexcept { return end_ - at_; }
+    bytes rest() const noexcept { return all_.subspan(at_, left()); }
+    /// What follows ends `n` bytes earlier.
+    void shorten(std::size_t n) noexcept { end_ -= n; }
+
+    bool fail(std::string_view what) { return fail(what, at_); }
+    bool fail(std::string_view what, std::size_t at);
+    template <class T> bool number(T& out, std::string_view what) {
+        if (left() < sizeof(T)) return fail(std::string(what) + " is cut off");
+        out = detail::load_le<T>(all_.data() + at_);
+        at_ += sizeof(T);
+        return true;
+    }
+    /// A text that ends with NUL.
+    bool text(std::string_view& out, std::string_view what);
+    /// One valid document.
+    bool document(bytes& out);
+    /// Valid documents up to `to`, which is not behind the end.
+    bool document_run(std::size_t to, bytes& out, std::size_t& count);
+    bool end() { return left() == 0 || fail("bytes are left over"); }
+
+    std::string fault;
+
+  private:
+    bytes all_;
+    std::size_t at_ = header_size;
+    std::size_t end_;
+    std::size_t depth_;
+    std::string_view operation_;
+};
+
+} // namespace oocrpc::mongodb
