@@ -15,6 +15,12 @@ def unavailable(what, reason):
     sys.exit(SKIPPED)
 
 
+def require_packages(what, packages, folder):
+    """Ends the program unless ./install put `folder` into `packages`; it writes the stamp last."""
+    if not (packages / "node").exists() or not (packages / folder / "stamp").exists():
+        unavailable(what, f"npm packages are missing; try: test/interop/install {packages}")
+
+
 class skip(Exception):
     """Raised by a case that this program cannot run; says why."""
 

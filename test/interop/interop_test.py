@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 
-from cases import unavailable
+from cases import require_packages, unavailable
 from demo_server import demo_server
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -48,7 +48,7 @@ CLIENTS = {
     "node7": client("%node", "@clients/node_client.js", "mongodb7"),
     "node4": client("%node", "@clients/node_client.js", "mongodb4", may_skip="run_cursor_command"),
     "mongosh": client("%node", "%clients/node_modules/mongosh/bin/mongosh.js", "URLdemo", "--quiet",
-                      "--norc", "--file", "@clients/mongosh_client.js"),
+                      "--norc", "--file", "@clients/mongosh_script.js"),
     "mongoose": client("%node", "@clients/mongoose_client.js"),
     "pymongo": client("python3", "@clients/pymongo_client.py", may_skip="run_cursor_command"),
     "libmongoc": client(may_skip="run_cursor_command"),
@@ -64,18 +64,12 @@ def find_command(name, packages, replacement):
     """The command of the client; ends the program where what it needs is not installed."""
     command = [resolve(word, packages) for word in replacement or CLIENTS[name].command]
     if command[0] == str(packages / "node"):
-        require_packages(name, packages)
+        require_packages(name, packages, "clients")
     if name == "pymongo":
         require_module(name, "pymongo")
     if not command:
         unavailable(name, "it was not built")
     return command
-
-
-def require_packages(name, packages, which="clients"):
-    """./install writes the stamp last."""
-    if not (packages / "node").exists() or not (packages / which / "stamp").exists():
-        unavailable(name, f"npm packages are missing; try: test/interop/install {packages}")
 
 
 def require_module(name, module):

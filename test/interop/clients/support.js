@@ -16,6 +16,7 @@ class Skip extends Error {}
 
 // Each case has this long, which is far more than it needs.
 const CASE_MS = 60000;
+const STACK_LINES = 30;
 
 function within(ms, what, promise) {
   let timer;
@@ -36,7 +37,7 @@ async function runCases(cases) {
     } catch (e) {
       const why = String(e?.message ?? e).replace(/\s+/g, ' ').slice(0, 300);
       tell(`${e instanceof Skip ? 'skip' : 'not ok'} ${name}: ${why}`);
-      if (!(e instanceof Skip)) console.error(`${name}: ${e?.stack ?? e}`);
+      if (!(e instanceof Skip)) console.error(`${name}: ${String(e?.stack ?? e).split('\n').slice(0, STACK_LINES).join('\n')}`);
     }
   }
 }
@@ -63,16 +64,26 @@ async function errorOf(promise) {
   throw new Error(`expected an error, got ${JSON.stringify(result)}`);
 }
 
+// Some of stdin, at least one byte; mongosh has made it non-blocking.
+function readSome(line) {
+  for (;;) {
+    try {
+      const n = fs.readSync(0, line);
+      if (n === 0) throw new Error('the harness is gone');
+      return line.toString('utf8', 0, n);
+    } catch (e) {
+      if (e.code !== 'EAGAIN') throw e;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
 // Has the harness stop and start the server; blocks this process, which is idle then.
 function restart(how = '') {
   tell(`RESTART${how && ' '}${how}`);
   const line = Buffer.alloc(64);
   let text = '';
-  while (!text.includes('\n')) {
-    const n = fs.readSync(0, line);
-    if (n === 0) throw new Error('the harness is gone');
-    text += line.toString('utf8', 0, n);
-  }
+  while (!text.includes('\n')) text += readSome(line);
   if (text !== 'READY\n') throw new Error(`the harness said ${JSON.stringify(text)}`);
 }
 
