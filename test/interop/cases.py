@@ -1,0 +1,45 @@
+"""What the Python programs of this folder share: how a case is told, and what a skip is."""
+import os
+import sys
+import traceback
+
+SKIPPED = 77
+
+
+def unavailable(what, reason):
+    """Ends the program: a failure in CI, elsewhere a skip that is told on stderr."""
+    print(f"interop: {what} cannot run: {reason}", file=sys.stderr)
+    if os.environ.get("CI"):
+        print("0 passed, 1 failed")
+        sys.exit(1)
+    sys.exit(SKIPPED)
+
+
+class skip(Exception):
+    """Raised by a case that this program cannot run; says why."""
+
+
+class cases:
+    """Runs cases one after the other and prints a line for each: ok, not ok or skip."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def run(self, name, function):
+        try:
+            function()
+        except skip as why:
+            print(f"skip {name}: {why}", flush=True)
+        except Exception as e:  # pylint: disable=broad-except
+            self.failed += 1
+            traceback.print_exc()
+            why = " ".join(f"{type(e).__name__}: {e}".split())
+            print(f"not ok {name}: {why[:300]}", flush=True)
+        else:
+            self.passed += 1
+            print(f"ok {name}", flush=True)
+
+    def end(self):
+        """Prints the closing line and ends the program."""
+        print(f"{self.passed} passed, {self.failed} failed")
+        sys.exit(1 if self.failed else 0)
