@@ -1,5 +1,6 @@
 """What the Python programs of this folder share: how a case is told, and what a skip is."""
 import os
+import subprocess
 import sys
 import traceback
 
@@ -13,6 +14,16 @@ def unavailable(what, reason):
         print("0 passed, 1 failed")
         sys.exit(1)
     sys.exit(SKIPPED)
+
+
+def python_with(module):
+    """A Python that has the module, or None. The system's packages are in the system's own."""
+    for python in ("/usr/bin/python3", sys.executable):
+        tried = subprocess.run([python, "-c", f"import {module}"], stderr=subprocess.DEVNULL,
+                               check=False) if os.path.exists(python) else None
+        if tried and tried.returncode == 0:
+            return python
+    return None
 
 
 class skip(Exception):

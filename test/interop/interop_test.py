@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 
-from cases import unavailable
+from cases import python_with, unavailable
 from demo_server import demo_server
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -42,32 +42,35 @@ class client:
         self.may_skip = set(may_skip.split())
 
 
-# A word that begins with @ is a file of this folder; %node the node that ./install linked.
+# A word that begins with @ is a file of this folder; %node the node that ./install linked, and
+# %python:MODULE a Python that has it. What has no command here is built, and gets it from meson.
 CLIENTS = {
     "node7": client("%node", "@clients/node.mjs", "mongodb7"),
     "node4": client("%node", "@clients/node.mjs", "mongodb4", may_skip="run_cursor_command"),
     "mongosh": client("%node", "@clients/mongosh.mjs"),
     "mongoose": client("%node", "@clients/mongoose.mjs"),
-    "pymongo": client("python3", "@clients/pymongo_client.py", may_skip="run_cursor_command"),
-    "libmongoc": client(may_skip="run_cursor_command"),
+    "pymongo": client("%python:pymongo", "@clients/pymongo_client.py"),
+    "libmongoc": client(),
+    "go": client(),
 }
 
 
 def resolve(word, packages):
     if word == "%node":
         return str(packages / "node")
+    if word.startswith("%python:"):
+        module = word.split(":")[1]
+        return python_with(module) or unavailable(module, "no Python has it")
     return str(HERE / word[1:]) if word.startswith("@") else word
 
 
 def find_command(name, packages, replacement):
     """The command of the client; ends the program where what it needs is not installed."""
     command = [resolve(word, packages) for word in replacement or CLIENTS[name].command]
-    if command[0] == str(packages / "node"):
-        require_packages(name, packages)
-    if name == "pymongo":
-        require_module(name, "pymongo")
     if not command:
         unavailable(name, "it was not built")
+    if command[0] == str(packages / "node"):
+        require_packages(name, packages)
     return command
 
 
@@ -75,13 +78,6 @@ def require_packages(name, packages, which="clients"):
     """./install writes the stamp last."""
     if not (packages / "node").exists() or not (packages / which / "stamp").exists():
         unavailable(name, f"npm packages are missing; try: test/interop/install {packages}")
-
-
-def require_module(name, module):
-    try:
-        __import__(module)
-    except ImportError as e:
-        unavailable(name, str(e))
 
 
 class verdict:

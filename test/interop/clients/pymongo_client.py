@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""pymongo as a client of `oocrpcd demo`: pymongo_client.py mongodb://HOST:PORT
+"""pymongo as a client of `oocrpcd demo`, for interop_test.py, which says how they talk.
 
-Prints `ok NAME`, `not ok NAME: why` or `skip NAME: reason` for each case, and `RESTART` where the
-server has to be restarted, which a line READY on stdin tells it was. With --hang it makes one call
-that does not end, to be killed in.
+usage: pymongo_client.py [CASE...]: those cases, without a word all
+       pymongo_client.py --hang: makes one call that does not end, to be killed in
 """
 import collections
 import contextlib
+import os
+import pathlib
 import signal
 import socket
 import struct
@@ -24,19 +25,18 @@ from pymongo import errors, monitoring
 from pymongo.command_cursor import CommandCursor
 from pymongo.cursor import CursorType
 
-URL = sys.argv[1]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from cases import cases, skip  # noqa: E402
+
+URL = os.environ["OOCRPC_URL"]
 FOREVER = 600_000  # milliseconds
 BIG = 16_000_000   # bytes
-cases = []
+known = {}         # all cases by name
 
 
 def case(function):
-    cases.append(function)
+    known[function.__name__] = function
     return function
-
-
-class skipped(Exception):
-    """Why a case cannot run here."""
 
 
 def equal(got, expected):
@@ -169,8 +169,8 @@ def reconnect_after_restart():
 @case
 def compression():
     """A relay sees that both directions are compressed, and by what."""
-    known = {"zlib": 2, "snappy": 1, "zstd": 3}
-    here = [name for name in known
+    numbers = {"zlib": 2, "snappy": 1, "zstd": 3}
+    here = [name for name in numbers
             if getattr(pymongo.compression_support, f"_HAVE_{name.upper()}")]
     for name in here:
         seen = relay()
@@ -182,9 +182,9 @@ def compression():
             client.demo.command("no_such")
         client.close()
         for direction in ("request", "reply"):
-            assert seen.counts[direction, 2012, known[name]] >= 3, (name, seen.counts)
-    if len(here) < len(known):
-        raise skipped(f"this pymongo has only {', '.join(here)}")
+            assert seen.counts[direction, 2012, numbers[name]] >= 3, (name, seen.counts)
+    if len(here) < len(numbers):
+        raise skip(f"this pymongo has only {', '.join(here)}")
 
 
 # Calls
@@ -370,7 +370,7 @@ def cancel_by_closing():
         client.demo.command("sleep_ms", [FOREVER])
     until(lambda: stats()["cancelled"] == before["cancelled"] + 1)
     client.close()
-    process = subprocess.Popen([sys.executable, __file__, URL, "--hang"])
+    process = subprocess.Popen([sys.executable, __file__, "--hang"])
     until(lambda: stats()["in_flight"] == 2)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -550,27 +550,13 @@ def write_errors():
         demo.fail.insert_one({"message": "没有"})
 
 
-def run(function):
-    name = function.__name__
-    try:
-        function()
-        print(f"ok {name}", flush=True)
-        return True
-    except skipped as e:
-        print(f"skip {name}: {e}", flush=True)
-        return True
-    except Exception as e:
-        at = e.__traceback__.tb_next  # in the case itself
-        why = " ".join(f"{type(e).__name__}: {e}".split())
-        print(f"not ok {name}: line {at.tb_lineno}: {why:.600}", flush=True)
-        return False
-
-
 if __name__ == "__main__":
     observer = connected()
     demo = observer.demo
-    if sys.argv[2:] == ["--hang"]:
+    wanted = sys.argv[1:]
+    if wanted == ["--hang"]:
         demo.command("sleep_ms", [FOREVER])
-    wanted = sys.argv[2:]
-    results = [run(function) for function in cases if not wanted or function.__name__ in wanted]
-    sys.exit(not all(results))
+    run = cases()
+    for name in wanted or known:
+        run.run(name, known[name])
+    run.end()
