@@ -45,10 +45,10 @@ class client:
 # A word that begins with @ is a file of this folder; %node the node that ./install linked, and
 # %python:MODULE a Python that has it. What has no command here is built, and gets it from meson.
 CLIENTS = {
-    "node7": client("%node", "@clients/node.mjs", "mongodb7"),
-    "node4": client("%node", "@clients/node.mjs", "mongodb4", may_skip="run_cursor_command"),
+    "node7": client("%node", "@clients/node_client.js", "mongodb7"),
+    "node4": client("%node", "@clients/node_client.js", "mongodb4", may_skip="run_cursor_command"),
     "mongosh": client("%node", "@clients/mongosh.mjs"),
-    "mongoose": client("%node", "@clients/mongoose.mjs"),
+    "mongoose": client("%node", "@clients/mongoose_client.js"),
     "pymongo": client("%python:pymongo", "@clients/pymongo_client.py"),
     "libmongoc": client(),
     "go": client(),
@@ -130,10 +130,11 @@ def converse(process, server, judged):
 
 
 def main(name, oocrpcd, packages, *replacement):
-    command = find_command(name, pathlib.Path(packages), replacement)
+    packages = pathlib.Path(packages).resolve()
+    command = find_command(name, packages, replacement)
     server = demo_server(oocrpcd)
     judged = verdict(CLIENTS[name].may_skip)
-    environment = dict(os.environ, OOCRPC_URL=server.url, OOCRPC_PACKAGES=packages)
+    environment = dict(os.environ, OOCRPC_URL=server.url, OOCRPC_PACKAGES=str(packages))
     process = subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, start_new_session=True)
     killer = threading.Timer(TIMEOUT, os.killpg, [process.pid, signal.SIGKILL])
