@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "make_codec.hpp"
+#include "protocols.hpp"
 #include <oocrpc/deadline.hpp>
 
 namespace oocrpc::detail {
@@ -126,7 +126,7 @@ awaitable<client_core::connection_ptr> client_core::open(slot& s) {
     options.on_closed = [weak = weak_from_this(), &s](connection& c, const rpc_error& why) {
         if (auto self = weak.lock()) self->lost(s, c, why);
     };
-    auto codec = make_codec(to_.protocol, options_.limit);
+    auto codec = protocols::client_codec(to_, options_.limit);
     co_return connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
 }
 

@@ -9,6 +9,7 @@ namespace oocrpc {
 struct context::collected {
     byte_buffer data;
     bson::array_writer items{data};
+    bool taken = false; // they are in a reply
 
     awaitable<void> add(bson::value_view item, std::size_t limit) {
         // An element takes its bytes, a type, and a name of at most 20 digits.

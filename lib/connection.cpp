@@ -28,6 +28,8 @@ std::shared_ptr<connection> connection::start(std::unique_ptr<byte_stream> strea
                                               connection_options options) {
     std::shared_ptr<connection> c(
         new connection(std::move(stream), std::move(codec), std::move(serve), std::move(options)));
+    c->codec_->speak(c->out_);
+    c->flush();
     c->read();
     return c;
 }
@@ -36,7 +38,6 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
                        std::shared_ptr<const handler> serve, connection_options options)
     : executor_(stream->get_executor()),
       stream_(std::move(stream)),
-      codec_(std::move(codec)),
       serve_(std::move(serve)),
       options_(std::move(options)),
       clock_(clock::of(executor_)),
@@ -45,11 +46,18 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
       list_(&detail::connection_list::of(executor_)) {
     list_->add(*this);
     info_.address = stream_->peer_address();
-    info_.protocol = codec_->protocol();
+    adopt(std::move(codec));
+    if (options_.on_behalf_of) info_ = *options_.on_behalf_of;
 }
 
 connection::~connection() {
     if (list_) list_->remove(*this);
+}
+
+void connection::adopt(std::unique_ptr<oocrpc::codec> next) {
+    codec_ = std::move(next);
+    info_.protocol = codec_->protocol();
+    if (codec_->probe().empty()) dispatcher_.expect_ids();
 }
 
 // Reading.
@@ -87,6 +95,8 @@ void connection::process() {
     in_batch_ = true;
     try {
         decode_all();
+        codec_->speak(out_);
+        put_held();
     } catch (...) {
         // What a user's completion handler throws belongs to whoever runs the loop, as with every
         // operation of Asio's. The other calls of this connection go on all the same.
@@ -118,6 +128,10 @@ void connection::decode_all() {
         message m;
         auto d = codec_->decode(bytes(in_).subspan(done.size), m);
         if (d.what == decoded::state::malformed) return violation(std::move(d.reason));
+        if (d.what == decoded::state::other) {
+            adopt(codec_->successor());
+            continue;
+        }
         if (d.what == decoded::state::incomplete) {
             needed_ = d.size;
             break;
@@ -309,6 +323,7 @@ void connection::end(const rpc_error& reason) {
     fail_waiters(reason);
     cancel_all_running();
     runners_->clear();
+    sessions_.clear();
     if (room_) std::exchange(room_, std::nullopt)->fire();
     if (options_.on_closed) std::exchange(options_.on_closed, nullptr)(*this, reason);
 }
@@ -319,6 +334,7 @@ void connection::forget_everybody() noexcept {
     const auto waiters = std::exchange(dispatcher_, {});
     const auto held = std::exchange(held_, {});
     runners_->clear();
+    sessions_.clear();
 }
 
 } // namespace oocrpc

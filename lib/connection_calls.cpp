@@ -69,7 +69,7 @@ std::shared_ptr<message_stream> connection::open(message call, const call_option
 }
 
 void connection::send_call(message& call) {
-    if (!congested() && held_.empty()) return put_call(call);
+    if (!congested() && held_.empty() && codec_->ready()) return put_call(call);
     call.own();
     held_.push_back(std::move(call));
 }
@@ -111,7 +111,7 @@ void connection::fail_call(std::int64_t id, errc e, std::string detail) {
 }
 
 void connection::put_held() {
-    while (!held_.empty() && !congested()) {
+    while (!held_.empty() && !congested() && codec_->ready()) {
         const auto call = std::move(held_.front());
         held_.pop_front();
         // Whoever gave up while the call waited here costs the peer nothing.

@@ -91,10 +91,7 @@ void connection::run(std::unique_ptr<context> c, awaitable<message> work) {
 void connection::finish(context& c, message reply) {
     if (c.expired_ && reply.fault && reply.fault->code == static_cast<int>(errc::cancelled))
         reply = message::error(0, errc::deadline_exceeded, c.deadline_.text());
-    if (c.collected_ && reply.kind == message_kind::reply) {
-        c.collected_->items.finish();
-        reply.body = {bson::type::array, c.collected_->data};
-    }
+    c.collect_into(reply);
     reply.id = c.wire_id_;
     reply.oneway = c.oneway_;
     // What a handler's layers add comes beside what the reply itself carries.

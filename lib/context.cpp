@@ -52,6 +52,33 @@ void context::open_stream() {
     if (!streaming_ && !collected_) collected_ = std::make_unique<collected>();
 }
 
+void context::cancel() {
+    connection_.cancel_running(*this);
+}
+
+std::int32_t context::take_window() noexcept {
+    streaming_ = false;
+    return std::exchange(credit_, 0);
+}
+
+void context::collect_into(message& reply) {
+    if (!collected_ || collected_->taken || reply.kind != message_kind::reply) return;
+    collected_->items.finish();
+    collected_->taken = true;
+    reply.body = {bson::type::array, collected_->data};
+}
+
+void context::restart() {
+    scratch_.clear();
+    collected_.reset();
+}
+
+std::shared_ptr<void>& context::session_slot(std::type_index which) {
+    for (auto& [type, kept] : connection_.sessions_)
+        if (type == which) return kept;
+    return connection_.sessions_.emplace_back(which, nullptr).second;
+}
+
 awaitable<void> context::send(bson::value_view item) {
     open_stream();
     if (streaming_) return connection_.send_item(*this, item);

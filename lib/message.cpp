@@ -44,6 +44,7 @@ message message::control(message_kind kind, std::int64_t id) {
 message::message(const message& other)
     : kind(other.kind),
       oneway(other.oneway),
+      raw(other.raw),
       credit(other.credit),
       id(other.id),
       timeout_ms(other.timeout_ms),

@@ -9,7 +9,7 @@ void message_stream::on_reply(message m) {
     m.own();
     if (m.kind != message_kind::item) {
         end_ = std::move(m);
-    } else if (--credit_ >= 0) {
+    } else if (m.credit > 0 || --credit_ >= 0) { // credit: part of a batch that was asked for
         items_.push_back(std::move(m));
     } else if (auto c = connection_.lock()) {
         // Whoever sends without credit does not decide how much memory that takes; comes back here.
@@ -20,10 +20,14 @@ void message_stream::on_reply(message m) {
 }
 
 void message_stream::grant() {
-    if (end_ || ++taken_ * 2 < window_) return;
-    if (auto c = connection_.lock()) c->send_credit(id_, taken_);
-    credit_ += taken_;
-    taken_ = 0;
+    if (window_ == 0 || ++taken_ * 2 < window_) return;
+    request(std::exchange(taken_, 0));
+}
+
+void message_stream::request(std::int32_t n) {
+    if (end_) return;
+    credit_ += n;
+    if (auto c = connection_.lock()) c->send_credit(id_, n);
 }
 
 awaitable<message> message_stream::next() {

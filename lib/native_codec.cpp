@@ -126,6 +126,7 @@ class body_reader {
     bool reply() {
         m_.kind = more_ ? message_kind::item : message_kind::reply;
         m_.body = content_;
+        m_.credit = 0;
         // How the base protocol says that there is no result.
         if (!m_.id && content_.t == type::string && content_.as_string() == "noreply")
             m_.body = {type::null, {}};

@@ -2,7 +2,7 @@
 
 #include <unordered_map>
 
-#include "make_codec.hpp"
+#include "protocols.hpp"
 #include <oocrpc/clock.hpp>
 #include <oocrpc/promise.hpp>
 
@@ -75,7 +75,7 @@ void server_core::admit(std::unique_ptr<byte_stream> bytes, const url& at) {
     options.on_closed = [weak = weak_from_this()](connection& c, const rpc_error& why) {
         if (auto self = weak.lock()) self->gone(c, why);
     };
-    auto codec = make_codec(at.protocol, options_.limit);
+    auto codec = protocols::server_codec(at, options_.limit);
     auto c = connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
     if (options_.on_connected) options_.on_connected(c->info());
     connections_.emplace(c.get(), std::move(c));

@@ -11,10 +11,17 @@ namespace oocrpc {
 
 /// What decode() found at the front of the bytes that have arrived.
 struct decoded {
-    enum class state { incomplete, message, malformed };
+    enum class state {
+        incomplete, ///< not a whole message yet
+        message,    ///< one message
+        malformed,  ///< what the protocol forbids: the connection ends
+        other,      ///< another protocol's, which successor() speaks; nothing was consumed
+    };
     state what = state::incomplete;
-    std::size_t size = 0; ///< message: its bytes; incomplete: how many it takes, 0 not known yet
-    std::string reason;   ///< malformed: what is wrong and where
+    /// message: its bytes, 0 where more messages come from the same bytes; incomplete: how many it
+    /// takes, 0 not known yet
+    std::size_t size = 0;
+    std::string reason; ///< malformed: what is wrong and where
 };
 
 /// What became of a message that was to be sent.
@@ -39,10 +46,17 @@ class codec {
     /// A method that a peer with ids answers at once, called when a cancel has to wait until the
     /// peer has shown that it is one; empty where every peer is.
     virtual std::string_view probe() const noexcept { return {}; }
+    /// False while a handshake is under way: calls wait until it is over.
+    virtual bool ready() const noexcept { return true; }
     /// Reads the first message of `in` into `out`, which is freshly made.
     virtual decoded decode(bytes in, message& out) = 0;
     /// Appends `m` to `out`, or says why not and leaves `out` as it was.
     virtual encoded encode(const message& m, byte_buffer& out) = 0;
+    /// Appends what the protocol says by itself, as a greeting, a handshake's next step, a request
+    /// for more of a stream. Called when a connection begins and after what arrived was decoded.
+    virtual void speak(byte_buffer&) {}
+    /// Takes over where decode() found the bytes of another protocol.
+    virtual std::unique_ptr<codec> successor() { return nullptr; }
 };
 
 } // namespace oocrpc

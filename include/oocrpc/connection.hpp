@@ -30,6 +30,8 @@ struct connection_options {
     /// The deadline of calls that we make and that have no other.
     std::chrono::milliseconds default_timeout{10'000};
     exception_text exceptions = exception_text::hidden;
+    /// Who calls, where that is not the other end of the stream: for connections within a process.
+    std::optional<peer_info> on_behalf_of;
     /// The connection is over, for that reason.
     std::function<void(connection&, const rpc_error&)> on_closed;
     /// The peer asks for new calls to be placed elsewhere, for that reason.
@@ -110,6 +112,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void adapt(std::size_t size);
     void process();
     void decode_all();
+    void adopt(std::unique_ptr<oocrpc::codec> next);
     void on_message(message& m);
     void on_peer_gone(std::error_code ec);
     void violation(std::string reason);
@@ -197,6 +200,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::string peer_error_;               // what the peer said before it hung up
     std::optional<rpc_error> last_reason_; // why it ends, while its last bytes go out
 
+    std::vector<std::pair<std::type_index, std::shared_ptr<void>>> sessions_;
     std::vector<std::unique_ptr<context>> spare_;
     std::unique_ptr<detail::runner_pool> runners_;
     detail::connection_list* list_; // of the loop, null once that is being destroyed

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <typeindex>
 
 #include <oocrpc/asio.hpp>
 #include <oocrpc/byte_buffer.hpp>
@@ -66,6 +67,8 @@ class context {
     std::int32_t credit() const noexcept { return credit_; }
     /// True where nobody waits for the answer.
     bool oneway() const noexcept { return oneway_; }
+    /// Cancels the call, as its caller or a deadline does.
+    void cancel();
 
     /// Sends one item of a stream, waiting for credit and for room in the connection.
     ///
@@ -78,6 +81,24 @@ class context {
     /// can view them without allocating.
     byte_buffer& scratch() noexcept { return scratch_; }
 
+    // For layers that translate calls.
+
+    /// Goes on as a call of `name`.
+    void retarget(std::string_view name) { method_.assign(name); }
+    /// The caller takes no stream any more: items are collected. Returns the credit that it gave.
+    std::int32_t take_window() noexcept;
+    /// Puts the items that were collected into `reply`, as the connection does at the end.
+    void collect_into(message& reply);
+    /// Goes on as a call of its own after a part of it was answered: forgets result and items.
+    void restart();
+    /// The one T of the connection, made when it is first asked for, destroyed with the end of the
+    /// connection, on its executor.
+    template <class T> T& session() {
+        auto& kept = session_slot(typeid(T));
+        if (!kept) kept = std::make_shared<T>();
+        return *static_cast<T*>(kept.get());
+    }
+
   private:
     friend class connection;
     friend class detail::runner_pool;
@@ -85,6 +106,7 @@ class context {
     struct collected; // the items of a stream, for a caller that takes none
 
     void begin(message& call);
+    std::shared_ptr<void>& session_slot(std::type_index which);
 
     connection& connection_;
     std::string method_;

@@ -63,6 +63,8 @@ class dispatcher {
     std::vector<std::int64_t> take_remembered_cancels();
 
     peer_kind peer() const noexcept { return peer_; }
+    /// The protocol itself says that the peer is an extended one.
+    void expect_ids() noexcept { peer_ = peer_kind::extended; }
     /// Calls with a waiter, plus places kept for replies that will be dropped.
     std::size_t outgoing() const noexcept { return waiting_ + dropped_; }
     std::size_t waiting() const noexcept { return waiting_; }

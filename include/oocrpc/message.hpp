@@ -70,8 +70,12 @@ class message {
     std::error_code to_error_code() const noexcept;
 
     message_kind kind = message_kind::ignored;
-    bool oneway = false;            ///< call: nothing is to be answered, not even an error
-    std::int32_t credit = 0;        ///< call: items of a stream that the caller accepts, 0 none
+    bool oneway = false; ///< call: nothing is to be answered, not even an error
+    /// call, reply: the body is a whole document in the words of the protocol itself, neither
+    /// arguments nor a result; for the layers that answer a protocol's own commands
+    bool raw = false;
+    std::int32_t credit = 0;        ///< call: items of a stream that the caller accepts, 0 none;
+                                    ///< item: 1 in a batch that was asked for as a whole
     std::int64_t id = 0;            ///< 0: the peer knows no ids and is answered in order
     std::int64_t timeout_ms = -1;   ///< call: what is left of the caller's deadline, -1 none
     std::string_view method;        ///< call: `method` or `service.method`; goaway: the reason

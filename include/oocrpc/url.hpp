@@ -3,8 +3,19 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace oocrpc {
+
+/// Host and port, as `127.0.0.1:80` or `[::1]:80`; throws like url::parse.
+struct host_port {
+    std::string host;
+    std::uint16_t port = 0;
+
+    static host_port parse(std::string_view text);
+    bool operator==(const host_port&) const = default;
+};
 
 /// Where a server listens or is found: `oocrpc://host:port` (IPv6 addresses in brackets) or
 /// `oocrpc+unix:///path`. Value type.
@@ -14,21 +25,16 @@ struct url {
     std::string protocol; ///< "oocrpc"; what picks the codec
     transport via = transport::tcp;
     std::string host;
-    std::uint16_t port = 0; ///< 0 lets a listener pick a free one
-    std::string path;       ///< unix_socket: where the socket is in the file system
+    std::uint16_t port = 0;        ///< 0 lets a listener pick a free one
+    std::string path;              ///< unix_socket: where the socket is in the file system
+    std::vector<host_port> others; ///< where the server also may be, tried in order
+    std::string database;          ///< the service of methods that name none
+    std::vector<std::pair<std::string, std::string>> options; ///< `?name=value&...`, decoded
 
     /// Reads a URL; throws rpc_error(invalid_argument) that says what is wrong with which URL.
     static url parse(std::string_view text);
     std::string to_string() const;
     bool operator==(const url&) const = default;
-};
-
-/// Host and port, as `127.0.0.1:80` or `[::1]:80`; throws like url::parse.
-struct host_port {
-    std::string host;
-    std::uint16_t port = 0;
-
-    static host_port parse(std::string_view text);
 };
 
 } // namespace oocrpc

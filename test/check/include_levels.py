@@ -21,12 +21,13 @@ LEVELS = [
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* message call_deadline call_options description",
     # 2: codecs and the dispatcher
-    "codec native_codec mongo_codec make_codec dispatcher",
+    "codec native_codec detecting_codec mongodb_server_codec mongodb_client_codec dispatcher",
     # 3: bytes in and out, and the call path
     "stream memory_stream socket_stream call_executor reply_to initiate_call handler context "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
-    "method streaming caller peer client* server* arguments typed_handler service built_in layers",
+    "method streaming caller peer client* server* arguments typed_handler service built_in layers "
+    "protocols call_registry",
     # 5: the umbrella
     "oocrpc",
 ]

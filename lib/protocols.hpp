@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include <oocrpc/codec.hpp>
+#include <oocrpc/limits.hpp>
+#include <oocrpc/url.hpp>
+
+namespace oocrpc::protocols {
+
+// The one place that names the protocols. A function for each question that differs between them.
+
+/// The codec of a connection to `to`. Throws rpc_error(invalid_argument) for what it cannot do.
+std::unique_ptr<codec> client_codec(const url& to, const limits& limit);
+
+/// The codec of a connection that was accepted at `at`: an `oocrpc` listener speaks every
+/// protocol, the first bytes of a connection decide; others speak their own only.
+std::unique_ptr<codec> server_codec(const url& at, const limits& limit);
+
+} // namespace oocrpc::protocols
