@@ -30,6 +30,14 @@ class skip(Exception):
     """Raised by a case that this program cannot run; says why."""
 
 
+def missing(what, reason):
+    """Ends the case: a failure in CI, elsewhere a skip that is told on stderr, too."""
+    if os.environ.get("CI"):
+        raise RuntimeError(f"{what}: {reason}")
+    print(f"interop: {what} cannot run: {reason}", file=sys.stderr)
+    raise skip(reason)
+
+
 class cases:
     """Runs cases one after the other and prints a line for each: ok, not ok or skip."""
 
