@@ -26,6 +26,16 @@ def python_with(module):
     return None
 
 
+def go_on_with(module):
+    """Starts this program anew in a Python that has the module, unless this one does."""
+    try:
+        __import__(module)
+        return
+    except ImportError:
+        python = python_with(module) or unavailable(module, "no Python has it")
+    os.execv(python, [python, *sys.argv])
+
+
 class skip(Exception):
     """Raised by a case that this program cannot run; says why."""
 
