@@ -6,11 +6,12 @@ usage: mockupdb_test.py OOCRPC [CASE...]
 """
 import contextlib
 import json
-import os
 import pathlib
+import queue
 import signal
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from cases import cases, go_on_with  # noqa: E402
@@ -85,7 +86,15 @@ def mockup(hello=HELLO):
     try:
         yield server
     finally:
-        server.stop()
+        threading.Thread(target=server.stop).start()  # which waits a second
+
+
+def received(server, database=None, kind=OpMsg):
+    """The next request, which must be one of those."""
+    request = server.receives()
+    equal(type(request), kind)
+    assert database in (None, request.namespace), request
+    return request
 
 
 def plain(document):
@@ -97,7 +106,7 @@ def answered(reply, *arguments):
     """A call of demo.add that got that reply."""
     with mockup() as server:
         p = program("call", server.url, "demo.add", *arguments)
-        server.receives(OpMsg, namespace="demo").reply(reply)
+        received(server, "demo").reply(reply)
         return p, p.process.wait(PATIENCE)
 
 
@@ -108,7 +117,7 @@ def answered(reply, *arguments):
 def hello_comes_first_and_says_who_we_are():
     with mockup(hello=None) as server:
         p = program("call", server.url, "demo.add", "2", "3")
-        hello = server.receives(OpMsg, namespace="admin")
+        hello = received(server, "admin")
         equal(hello.command_name, "hello")
         equal(hello.flags, 0)
         client = hello.doc["client"]
@@ -118,7 +127,7 @@ def hello_comes_first_and_says_who_we_are():
         assert set(hello.doc.get("compression", [])) <= {"zlib", "snappy", "zstd"}
         assert "lsid" not in hello.doc
         hello.reply(HELLO)
-        server.receives(OpMsg, namespace="demo").reply(reply=5)
+        received(server, "demo").reply(reply=5)
         p.gives(5)
 
 
@@ -126,12 +135,12 @@ def hello_comes_first_and_says_who_we_are():
 def hello_that_is_refused_is_followed_by_is_master():
     with mockup(hello=None) as server:
         p = program("call", server.url, "demo.add", "2", "3")
-        server.receives(OpMsg, namespace="admin").command_err(59, "no such cmd: hello")
-        old = server.receives(Command, namespace="admin")  # an OP_QUERY
+        received(server, "admin").command_err(59, "no such cmd: hello")
+        old = received(server, "admin", Command)  # an OP_QUERY
         equal(old.command_name.lower(), "ismaster")
         assert "client" in old.doc, old
         old.reply({**HELLO, "ismaster": True})
-        server.receives(OpMsg, namespace="demo").reply(reply=5)
+        received(server, "demo").reply(reply=5)
         p.gives(5)
 
 
@@ -141,15 +150,15 @@ def a_server_that_is_too_old_or_too_new_is_refused():
         with mockup({**HELLO, "minWireVersion": least, "maxWireVersion": most}) as server:
             p = program("call", server.url, "demo.add", "2", "3", "--timeout", "5s")
             p.fails(76, "wire version")
-            assert not server.got(OpMsg, timeout=0)
+            assert not server.got(timeout=0)
 
 
 @case
 def a_hello_without_ok_ends_the_call():
     with mockup(hello=None) as server:
         p = program("call", server.url, "demo.add", "2", "3", "--timeout", "5s")
-        server.receives(OpMsg).command_err(13, "not for you")
-        server.receives(Command).command_err(13, "not for you")
+        received(server).command_err(13, "not for you")
+        received(server, "admin", Command).command_err(13, "not for you")
         out, err = p.process.communicate(timeout=PATIENCE)
         equal(out, "")
         assert p.process.returncode in (1, 69, 76) and "not for you" in err, (p.process.returncode, err)
@@ -167,8 +176,9 @@ def a_call_is_a_command_of_the_service():
             (["demo.a.b", "1"], SON([("a.b", [1])]))):
         with mockup() as server:
             p = program("call", server.url, *words)
-            request = server.receives(OpMsg, namespace="demo", flags=0)
+            request = received(server, "demo")
             equal(plain(request.doc), expected)
+            equal(request.flags, 0)
             equal(list(request.doc)[0], list(expected)[0])
             request.reply(reply=5)
             p.gives(5)
@@ -179,7 +189,7 @@ def a_method_without_service_is_in_the_database_of_the_url():
     for path, database in (("/poetry", "poetry"), ("/", "admin"), ("", "admin")):
         with mockup() as server:
             p = program("call", server.url + path, "add", "2", "3")
-            server.receives(OpMsg, namespace=database).reply(reply=5)
+            received(server, database).reply(reply=5)
             p.gives(5)
 
 
@@ -188,7 +198,7 @@ def a_command_keeps_the_order_of_its_keys():
     text = '{"zeta": 1, "alpha": {"y": 1, "b": 2}, "mid": [1, {"q": 1, "a": 2}], "beta": true}'
     with mockup() as server:
         p = program("command", server.url, "shop", text)
-        request = server.receives(OpMsg, namespace="shop")
+        request = received(server, "shop")
         equal(json.dumps(plain(request.doc)), text)
         request.reply(SON([("z", 1), ("a", 2), ("ok", 1.0)]))
         [reply] = values(p.ends(0)[0])
@@ -200,7 +210,7 @@ def arguments_keep_their_types():
     with mockup() as server:
         p = program("call", server.url, "demo.echo", '{"$numberLong": "1"}', "1.0",
                     '{"$numberDecimal": "1.5"}', '{"$oid": "000102030405060708090a0b"}')
-        request = server.receives(OpMsg, namespace="demo")
+        request = received(server, "demo")
         equal(request.doc["echo"], [1, 1.0, Decimal128("1.5"),
                                     bson.ObjectId("000102030405060708090a0b")])
         equal([type(x) for x in request.doc["echo"]][:2], [Int64, float])
@@ -212,7 +222,7 @@ def arguments_keep_their_types():
 def max_time_ms_is_what_is_left_of_the_deadline():
     with mockup() as server:
         p = program("call", server.url, "demo.add", "2", "3", "--timeout", "30s")
-        request = server.receives(OpMsg, namespace="demo")
+        request = received(server, "demo")
         assert 15_000 < request.doc["maxTimeMS"] <= 30_000, request.doc
         request.reply(reply=5)
         p.gives(5)
@@ -224,7 +234,7 @@ def limits_of_the_server_are_kept():
         with mockup({**HELLO, name: 1000}) as server:
             p = program("call", server.url, "demo.echo", "x" * 1200)
             p.fails(1, "message_too_large")
-            assert not server.got(OpMsg, timeout=0)
+            assert not server.got(timeout=0)
 
 
 # Replies
@@ -288,7 +298,7 @@ def a_reply_with_more_to_come_is_no_reply_by_itself():
     """Not asked for: what follows belongs to nobody, and the next call gets its own answer."""
     with mockup() as server:
         p = program("call", server.url, "demo.add", "2", "3", "--timeout", "3s")
-        request = server.receives(OpMsg, namespace="demo")
+        request = received(server, "demo")
         request.reply(OpMsgReply({"reply": 5, "ok": 1.0}, flags=2))
         code = p.process.wait(PATIENCE)
         assert code in (0, 76), (code, p.process.stderr.read())
@@ -307,9 +317,9 @@ def a_cursor_is_followed_to_its_end():
     for number in (Int64(2**62 + 1), 77, 77.0):
         with mockup() as server:
             p = program("call", server.url, "demo.count", "5")
-            first_batch(server.receives(OpMsg, namespace="demo"), number, {"x": 0}, {"x": 1})
+            first_batch(received(server, "demo"), number, {"x": 0}, {"x": 1})
             for i in (2, 3):
-                more = server.receives(OpMsg, namespace="demo")
+                more = received(server, "demo")
                 equal(more.command_name, "getMore")
                 equal((more.doc["getMore"], type(more.doc["getMore"])), (int(number), Int64))
                 equal(more.doc["collection"], "$cmd.count")
@@ -323,37 +333,48 @@ def a_cursor_is_followed_to_its_end():
 def a_cursor_that_is_closed_already_asks_nothing_more():
     with mockup() as server:
         p = program("call", server.url, "demo.count", "5")
-        first_batch(server.receives(OpMsg, namespace="demo"), 0, {"x": 0})
+        first_batch(received(server, "demo"), 0, {"x": 0})
         p.gives({"x": 0})
-        assert not server.got(OpMsg, timeout=0)
+        assert not server.got(timeout=0)
 
 
 @case
 def an_error_in_the_middle_of_a_cursor_ends_it():
     with mockup() as server:
         p = program("call", server.url, "demo.count", "5")
-        first_batch(server.receives(OpMsg, namespace="demo"), Int64(77), {"x": 0})
-        server.receives(OpMsg).command_err(43, "cursor id 77 not found")
+        first_batch(received(server, "demo"), Int64(77), {"x": 0})
+        received(server).command_err(43, "cursor id 77 not found")
         out, err = p.ends(1)
         equal(values(out), [{"x": 0}])
         assert "cursor_not_found" in err and "77" in err, err
 
 
+# What MockupDB cannot do
+
+
 @case
 def leaving_a_cursor_early_kills_it():
-    with mockup() as server:
+    """MockupDB reads no request of a program that has gone."""
+    asked, killed = threading.Event(), queue.Queue()
+
+    def answer(peer, request):
+        name = next(iter(request.document))
+        if name == "count":
+            batch = {"id": Int64(77), "ns": "demo.$cmd.count", "firstBatch": [{"x": 0}]}
+            peer.send(message({"cursor": batch, "ok": 1.0}, to=request.id))
+        elif name == "getMore":
+            asked.set()  # and never answered
+        else:
+            killed.put(request.document)
+    with raw_server(answer) as server:
         p = program("call", server.url, "demo.count", "5")
-        first_batch(server.receives(OpMsg, namespace="demo"), Int64(77), {"x": 0})
-        server.receives(OpMsg)  # getMore, never answered
+        assert asked.wait(PATIENCE), "no getMore came"
         p.process.send_signal(signal.SIGINT)
-        killed = server.receives(OpMsg, namespace="demo")
-        equal((killed.command_name, killed.doc["killCursors"]), ("killCursors", "$cmd.count"))
-        equal([(x, type(x)) for x in killed.doc["cursors"]], [(77, Int64)])
+        document = killed.get(timeout=PATIENCE)
+        equal((document["killCursors"], document["$db"]), ("$cmd.count", "demo"))
+        equal([(x, type(x)) for x in document["cursors"]], [(77, Int64)])
         p.process.communicate(timeout=PATIENCE)
         equal(p.process.returncode, 130)
-
-
-# What MockupDB cannot do
 
 
 @case
