@@ -1,5 +1,6 @@
 """What the Python programs of this folder share: how a case is told, and what a skip is."""
 import os
+import subprocess
 import sys
 import traceback
 
@@ -21,8 +22,36 @@ def require_packages(what, packages, folder):
         unavailable(what, f"npm packages are missing; try: test/interop/install {packages}")
 
 
+def python_with(module):
+    """A Python that has the module, or None. The system's packages are in the system's own."""
+    for python in ("/usr/bin/python3", sys.executable):
+        tried = subprocess.run([python, "-c", f"import {module}"], stderr=subprocess.DEVNULL,
+                               check=False) if os.path.exists(python) else None
+        if tried and tried.returncode == 0:
+            return python
+    return None
+
+
+def go_on_with(module):
+    """Starts this program anew in a Python that has the module, unless this one does."""
+    try:
+        __import__(module)
+        return
+    except ImportError:
+        python = python_with(module) or unavailable(module, "no Python has it")
+    os.execv(python, [python, *sys.argv])
+
+
 class skip(Exception):
     """Raised by a case that this program cannot run; says why."""
+
+
+def missing(what, reason):
+    """Ends the case: a failure in CI, elsewhere a skip that is told on stderr, too."""
+    if os.environ.get("CI"):
+        raise RuntimeError(f"{what}: {reason}")
+    print(f"interop: {what} cannot run: {reason}", file=sys.stderr)
+    raise skip(reason)
 
 
 class cases:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 
-from cases import require_packages, unavailable
+from cases import python_with, require_packages, unavailable
 from demo_server import demo_server
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -42,20 +42,25 @@ class client:
         self.may_skip = set(may_skip.split())
 
 
-# A word that begins with @ is a file of this folder, with % one of those that ./install put there.
-# URL is the server's address.
+# A word that begins with @ is a file of this folder, with % one of those that ./install put there,
+# URL is the server's address, and python:MODULE a Python that has the module. What has no command
+# here is built, and gets it from meson.
 CLIENTS = {
     "node7": client("%node", "@clients/node_client.js", "mongodb7"),
     "node4": client("%node", "@clients/node_client.js", "mongodb4", may_skip="run_cursor_command"),
     "mongosh": client("%node", "%clients/node_modules/mongosh/bin/mongosh.js", "URLdemo", "--quiet",
                       "--norc", "--file", "@clients/mongosh_script.js"),
     "mongoose": client("%node", "@clients/mongoose_client.js"),
-    "pymongo": client("python3", "@clients/pymongo_client.py", may_skip="run_cursor_command"),
-    "libmongoc": client(may_skip="run_cursor_command"),
+    "pymongo": client("python:pymongo", "@clients/pymongo_client.py"),
+    "libmongoc": client(),
+    "go": client(),
 }
 
 
 def resolve(word, packages):
+    if word.startswith("python:"):
+        module = word.split(":")[1]
+        return python_with(module) or unavailable(module, "no Python has it")
     folder = {"@": HERE, "%": packages}.get(word[0])
     return str(folder / word[1:]) if folder else word
 
@@ -63,20 +68,11 @@ def resolve(word, packages):
 def find_command(name, packages, replacement):
     """The command of the client; ends the program where what it needs is not installed."""
     command = [resolve(word, packages) for word in replacement or CLIENTS[name].command]
-    if command[0] == str(packages / "node"):
-        require_packages(name, packages, "clients")
-    if name == "pymongo":
-        require_module(name, "pymongo")
     if not command:
         unavailable(name, "it was not built")
+    if command[0] == str(packages / "node"):
+        require_packages(name, packages, "clients")
     return command
-
-
-def require_module(name, module):
-    try:
-        __import__(module)
-    except ImportError as e:
-        unavailable(name, str(e))
 
 
 class verdict:
