@@ -15,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 from cases import python_with, require_packages, unavailable
@@ -124,26 +125,39 @@ def converse(process, server, judged):
             print(line, flush=True)
 
 
-def main(name, oocrpcd, packages, *replacement):
-    packages = pathlib.Path(packages).resolve()
-    command = find_command(name, packages, replacement)
-    server = demo_server(oocrpcd)
-    judged = verdict(CLIENTS[name].may_skip)
+def start(command, server, packages, home):
+    """The client as a leader of its own session; `home` is its HOME, where mongosh leaves logs."""
     command = [word.replace("URL", server.url) if word.startswith("URL") else word
                for word in command]
     environment = dict(os.environ, OOCRPC_URL=server.url, OOCRPC_PACKAGES=str(packages),
-                       OOCRPC_INTEROP=str(HERE))
-    process = subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, start_new_session=True)
+                       OOCRPC_INTEROP=str(HERE), HOME=home)
+    return subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, start_new_session=True)
+
+
+def run(process, server, judged):
+    """True if the client ended with 0; afterwards neither it nor what it started is left."""
     killer = threading.Timer(TIMEOUT, os.killpg, [process.pid, signal.SIGKILL])
     killer.start()
     try:
         converse(process, server, judged)
-        finished = process.wait() == 0
+        return process.wait() == 0
     finally:
         killer.cancel()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def main(name, oocrpcd, packages, *replacement):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    packages = pathlib.Path(packages).resolve()
+    command = find_command(name, packages, replacement)
+    judged = verdict(CLIENTS[name].may_skip)
+    server = demo_server(oocrpcd)
+    try:
+        with tempfile.TemporaryDirectory() as home:
+            finished = run(start(command, server, packages, home), server, judged)
+    finally:
         code = server.stop()
     judged.check("server_ends_with_0", code == 0, f"exit code {code}")
     return 0 if judged.end(finished) else 1
