@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 
+#include <oocrpc/client.hpp>
 #include <oocrpc/codec.hpp>
 #include <oocrpc/limits.hpp>
 #include <oocrpc/url.hpp>
@@ -10,6 +11,10 @@
 namespace oocrpc::protocols {
 
 // The one place that names the protocols. A function for each question that differs between them.
+
+/// What a client of `to` goes by: `options`, with what the URL says itself. Throws
+/// rpc_error(invalid_argument) that names the option of the URL that cannot be kept.
+client_options options_for(const url& to, client_options options);
 
 /// The codec of a connection to `to`. Throws rpc_error(invalid_argument) for what it cannot do.
 std::unique_ptr<codec> client_codec(const url& to, const limits& limit);
