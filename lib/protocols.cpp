@@ -2,6 +2,7 @@
 
 #include "detecting_codec.hpp"
 #include "mongodb/command_names.hpp"
+#include "mongodb/commands.hpp"
 #include "mongodb/uri_options.hpp"
 #include <oocrpc/mongodb_client_codec.hpp>
 #include <oocrpc/mongodb_server_codec.hpp>
@@ -45,6 +46,10 @@ std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     if (at.protocol == "mongodb")
         return std::make_unique<mongodb_server_codec>(limit.max_message, limit.max_depth);
     unknown(at);
+}
+
+handler serving(handler inner, std::shared_ptr<call_registry> registry) {
+    return mongodb::answer_commands(std::move(inner), std::move(registry));
 }
 
 bool reserved(std::string_view method) noexcept {

@@ -17,7 +17,7 @@ LEVELS = [
     # 0: the vocabulary
     "error value byte_buffer asio clock timer* promise* result when deadline task_group unhandled "
     "as_awaitable sleep* suspension child_group tuple_group endian unique_function version url uri "
-    "limits metadata",
+    "limits metadata random_bits",
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* message call_deadline call_options description uri_options",
     # 2: codecs and the dispatcher
@@ -30,7 +30,9 @@ LEVELS = [
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
     "method streaming caller peer client* server* arguments typed_handler service built_in layers "
-    "protocols call_registry",
+    "protocols call_registry "
+    "command_options command_call commands source cursor* session methods rpc find insert hello "
+    "listing diagnostics operations old_mapping",
     # 5: the umbrella
     "oocrpc",
 ]
