@@ -34,7 +34,8 @@ def runs(argv):
     for line in open(argv[0]):
         test = json.loads(line)
         if test["result"] == "SKIP":
-            print(f"skipped: {test['name']}")
+            why = test.get("stderr", "").strip().split("\n")[-1]
+            print(f"skipped: {test['name']}: {why}")
         else:
             yield test.get("stdout", ""), test["result"] in ("OK", "EXPECTEDFAIL")
 
