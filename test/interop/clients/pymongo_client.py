@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """pymongo as a client of `oocrpcd demo`, for interop_test.py, which says how they talk.
 
-usage: pymongo_client.py [CASE...]: those cases, without a word all
-       pymongo_client.py --hang: makes one call that does not end, to be killed in
+With --hang it makes one call that does not end, to be killed in.
 """
+import os
 import pathlib
 import sys
 
@@ -16,6 +16,6 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--hang"]:
         demo.command("sleep_ms", [FOREVER])
     run = cases()
-    for name in sys.argv[1:] or known:
+    for name in os.environ.get("OOCRPC_CASES", ",".join(known)).split(","):
         run.run(name, known[name])
     run.end()
