@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include <oocrpc/bson_value.hpp>
+
 namespace oocrpc::mongodb {
 namespace {
 
