@@ -112,6 +112,7 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == "-hang" {
 		answer("sleep_ms", bson.A{forever})
 	}
+	must(observer.Ping(always, nil)) // ends the program where there is no server
 	failed := 0
 	for _, c := range append(append(callCases, cursorCases...), connectionCases...) {
 		if wanted(c.name) && !run(c) {

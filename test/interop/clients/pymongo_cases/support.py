@@ -72,3 +72,4 @@ def in_background(function, *arguments):
 
 observer = connected()
 demo = observer.demo
+observer.admin.command("ping")  # ends the program where there is no server
