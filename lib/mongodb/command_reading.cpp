@@ -1,5 +1,7 @@
 #include "command_reading.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <cmath>
 #include <optional>
 

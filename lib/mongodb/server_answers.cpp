@@ -1,5 +1,7 @@
 #include "server_answers.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include "errors.hpp"
 
 namespace oocrpc::mongodb {
