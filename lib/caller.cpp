@@ -35,6 +35,31 @@ awaitable<json> caller::call_dynamic(target_ptr target, std::string name, json a
     co_return bson::to_json(answer.body);
 }
 
+awaitable<json> caller::command_on(target_ptr target, std::string database, json document,
+                                   call_options options) {
+    if (database.empty()) throw rpc_error(errc::invalid_argument, "the database is missing");
+    const auto name = database + ".$cmd";
+    byte_buffer body;
+    bson::put_document(body, document);
+    auto call = message::call(name, {bson::type::document, body});
+    auto answer = co_await exchange_on(std::move(target), std::move(call), std::move(options));
+    if (answer.fault) throw answer.to_exception();
+    co_return bson::to_json(answer.body);
+}
+
+awaitable<void> caller::notify_dynamic(target_ptr target, std::string name, json arguments) {
+    byte_buffer body;
+    auto call = message::call(name);
+    if (!arguments.is_null()) {
+        const auto t = bson::put(body, arguments);
+        call.body = {t, body};
+    }
+    call.oneway = true;
+    call_options by_default;
+    auto sent = co_await exchange_on(std::move(target), std::move(call), std::move(by_default));
+    if (sent.fault) throw sent.to_exception();
+}
+
 awaitable<std::shared_ptr<message_stream>>
 caller::open_on(target_ptr target, message call, call_options options, std::int32_t window) {
     const auto executor = co_await this_coro::executor;

@@ -10,7 +10,7 @@ namespace oocrpc::detail {
 client_core::client_core(any_io_executor executor, url to, client_options options)
     : executor_(std::move(executor)),
       to_(std::move(to)),
-      options_(std::move(options)),
+      options_(protocols::options_for(to_, std::move(options))),
       clock_(clock::of(executor_)),
       slots_(std::max<std::size_t>(options_.connections, 1)) {
     if (options_.serve) serve_ = std::make_shared<const handler>(options_.serve);
@@ -110,16 +110,7 @@ awaitable<void> client_core::connect(std::shared_ptr<client_core> self, slot& s)
 }
 
 awaitable<client_core::connection_ptr> client_core::open(slot& s) {
-    std::unique_ptr<byte_stream> bytes;
-    try {
-        bytes = co_await with_deadline(options_.connect_timeout, connect_stream(to_));
-    } catch (const rpc_error& e) {
-        if (e.code() != errc::deadline_exceeded) throw;
-    }
-    if (!bytes)
-        throw rpc_error(errc::unavailable, to_.to_string() + ": no connection within " +
-                                               std::to_string(options_.connect_timeout.count()) +
-                                               " ms");
+    auto bytes = co_await reach_any();
     connection_options options;
     options.limit = options_.limit;
     options.default_timeout = options_.default_timeout;
@@ -129,6 +120,38 @@ awaitable<client_core::connection_ptr> client_core::open(slot& s) {
     auto codec = options_.codecs ? options_.codecs(options_.limit)
                                  : protocols::client_codec(to_, options_.limit);
     co_return connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
+}
+
+awaitable<std::unique_ptr<byte_stream>> client_core::reach_any() {
+    std::string failures;
+    for (std::size_t i = 0; i <= to_.others.size(); ++i) {
+        url one = to_;
+        if (i > 0) {
+            one.host = to_.others[i - 1].host;
+            one.port = to_.others[i - 1].port;
+        }
+        one.others.clear();
+        one.database.clear(); // errors name the address alone
+        one.options.clear();
+        try {
+            co_return co_await reach(std::move(one));
+        } catch (const rpc_error& e) {
+            if (e.code() == errc::cancelled) throw;
+            failures += (failures.empty() ? "" : "; ") + e.detail();
+        }
+    }
+    throw rpc_error(errc::unavailable, failures);
+}
+
+awaitable<std::unique_ptr<byte_stream>> client_core::reach(url one) {
+    try {
+        co_return co_await with_deadline(options_.connect_timeout, connect_stream(one));
+    } catch (const rpc_error& e) {
+        if (e.code() != errc::deadline_exceeded) throw;
+    }
+    throw rpc_error(errc::unavailable, one.to_string() + ": no connection within " +
+                                           std::to_string(options_.connect_timeout.count()) +
+                                           " ms");
 }
 
 void client_core::connected(slot& s, connection_ptr c) {

@@ -42,6 +42,8 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     void try_to_connect(slot& s);
     static awaitable<void> connect(std::shared_ptr<client_core> self, slot& s);
     awaitable<connection_ptr> open(slot& s);
+    awaitable<std::unique_ptr<byte_stream>> reach_any();
+    awaitable<std::unique_ptr<byte_stream>> reach(url one);
     void connected(slot& s, connection_ptr c);
     void failed(slot& s, const rpc_error& e);
     void lost(slot& s, connection& c, const rpc_error& why);

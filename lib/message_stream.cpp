@@ -30,17 +30,25 @@ void message_stream::request(std::int32_t n) {
     if (auto c = connection_.lock()) c->send_credit(id_, n);
 }
 
-awaitable<message> message_stream::next() {
-    while (items_.empty() && !end_) {
+awaitable<void> message_stream::arrival() {
+    while (!available()) {
         if (!wait_ || wait_->fired()) wait_.emplace(); // fired: by an awaiter that was cancelled
-        auto arrival = *wait_;
-        co_await arrival.wait();
+        auto arrived = *wait_;
+        co_await arrived.wait();
     }
-    if (items_.empty()) co_return *end_;
+}
+
+message message_stream::take() {
+    if (items_.empty()) return *end_;
     message m = std::move(items_.front());
     items_.pop_front();
     grant();
-    co_return m;
+    return m;
+}
+
+awaitable<message> message_stream::next() {
+    if (!available()) co_await arrival();
+    co_return take();
 }
 
 void message_stream::cancel() {

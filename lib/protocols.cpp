@@ -2,6 +2,9 @@
 
 #include "detecting_codec.hpp"
 #include "mongodb/command_names.hpp"
+#include "mongodb/commands.hpp"
+#include "mongodb/uri_options.hpp"
+#include <oocrpc/mongodb_client_codec.hpp>
 #include <oocrpc/mongodb_server_codec.hpp>
 #include <oocrpc/native_codec.hpp>
 
@@ -14,9 +17,27 @@ namespace {
 
 } // namespace
 
+client_options options_for(const url& to, client_options options) {
+    if (to.protocol != "mongodb") return options;
+    const auto wanted = mongodb::read_options(to);
+    if (wanted.connections) options.connections = *wanted.connections;
+    if (wanted.connect_timeout) options.connect_timeout = *wanted.connect_timeout;
+    if (wanted.call_timeout) options.default_timeout = *wanted.call_timeout;
+    return options;
+}
+
 std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
     if (to.protocol == "oocrpc")
         return std::make_unique<native_codec>(limit.max_message, limit.max_depth);
+    if (to.protocol == "mongodb") {
+        auto wanted = mongodb::read_options(to);
+        mongodb_client_options options;
+        options.database = to.database;
+        options.application = std::move(wanted.application);
+        options.compressors = std::move(wanted.compressors);
+        return std::make_unique<mongodb_client_codec>(std::move(options), limit.max_message,
+                                                      limit.max_depth);
+    }
     unknown(to);
 }
 
@@ -25,6 +46,10 @@ std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     if (at.protocol == "mongodb")
         return std::make_unique<mongodb_server_codec>(limit.max_message, limit.max_depth);
     unknown(at);
+}
+
+handler serving(handler inner, std::shared_ptr<call_registry> registry) {
+    return mongodb::answer_commands(std::move(inner), std::move(registry));
 }
 
 bool reserved(std::string_view method) noexcept {

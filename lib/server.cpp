@@ -21,7 +21,9 @@ class server_core : public std::enable_shared_from_this<server_core> {
   public:
     server_core(any_io_executor executor, server_options options)
         : executor_(std::move(executor)),
-          options_(std::move(options)) {}
+          options_(std::move(options)) {
+        if (!options_.registry) options_.registry = std::make_shared<call_registry>();
+    }
 
     url listen(const url& at) {
         listeners_.push_back(listener::open(executor_, at, options_.sharing));
@@ -38,6 +40,7 @@ class server_core : public std::enable_shared_from_this<server_core> {
         drain();
         for (auto& l : listeners_) l->close();
         close_all("the server is gone");
+        options_.registry->leave(executor_);
     }
 
     std::vector<url> addresses() const {
@@ -114,6 +117,7 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
 }
 
 awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serve) {
+    serve = protocols::serving(std::move(serve), self->options_.registry);
     self->serve_ = std::make_shared<const handler>(std::move(serve));
     for (auto& l : self->listeners_) {
         ++self->accepting_;
@@ -136,6 +140,7 @@ awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serv
     for (auto& l : self->listeners_) l->close();
     if (self->fewer_) std::exchange(self->fewer_, std::nullopt)->fire();
     co_await self->drain_all();
+    self->options_.registry->leave(self->executor_);
 }
 
 awaitable<void> server_core::drain_all() {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "mongodb/uri.hpp"
 #include <oocrpc/error.hpp>
 
 namespace oocrpc {
@@ -43,6 +44,7 @@ url url::parse(std::string_view text) {
     if (mark == text.npos)
         refuse(text, "not a URL (oocrpc://host:port or oocrpc+unix:///path is expected)");
     const auto scheme = text.substr(0, mark);
+    if (scheme == "mongodb" || scheme == "mongodb+srv") return mongodb::parse_uri(text);
     auto rest = text.substr(mark + 3);
     url u;
     if (scheme == "oocrpc+unix") {
@@ -55,7 +57,7 @@ url url::parse(std::string_view text) {
         return u;
     }
     if (scheme != "oocrpc")
-        refuse(text, "unknown scheme '" + std::string(scheme) + "' (oocrpc, oocrpc+unix)");
+        refuse(text, "unknown scheme '" + std::string(scheme) + "' (oocrpc, oocrpc+unix, mongodb)");
     if (rest.ends_with('/')) rest.remove_suffix(1);
     if (rest.find('/') != rest.npos) refuse(text, "a path has no meaning here");
     auto [host, port] = parse_authority(rest, text);
@@ -66,6 +68,7 @@ url url::parse(std::string_view text) {
 }
 
 std::string url::to_string() const {
+    if (protocol == "mongodb") return mongodb::to_uri(*this);
     if (via == transport::unix_socket) return protocol + "+unix://" + path;
     const bool v6 = host.find(':') != host.npos;
     return protocol + "://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);

@@ -235,6 +235,36 @@ TEST_CASE("an attempt to connect has its own time") {
     });
 }
 
+TEST_CASE("where a URL names several hosts the first that can be reached is called") {
+    run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
+        full_port slow(io);
+        asio::ip::tcp::acceptor there(io, {asio::ip::address_v4::loopback(), 0});
+        const auto port = std::to_string(there.local_endpoint().port());
+        const auto silent = slow.where.substr(slow.where.rfind(':'));
+        client_options options;
+        options.connect_timeout = 300ms;
+        client db(io.get_executor(),
+                  "mongodb://127.0.0.1" + silent + ",127.0.0.1:" + port + "/x?appName=y", options);
+        const auto begun = time.now();
+        spawned calling(io.get_executor(),
+                        [](client& c) -> awaitable<void> { co_await try_add(c); }(db));
+        auto [ec, socket] = co_await there.async_accept(use_tuple);
+        CHECK(!ec);
+        CHECK(time.now() - begun == 300ms);
+        db.close();
+        there.close();
+        co_await settle();
+        CHECK(calling.done);
+
+        client none(io.get_executor(), "mongodb://127.0.0.1" + silent + ",127.0.0.1:" + port,
+                    options);
+        CHECK(co_await try_add(none) == "unavailable: mongodb://127.0.0.1" + silent +
+                                            ": no connection within 300 ms; mongodb://127.0.0.1:" +
+                                            port + ": Connection refused");
+        none.close();
+    });
+}
+
 TEST_CASE("a call's deadline may pass while it waits for the connection") {
     run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
         full_port port(io);

@@ -203,4 +203,24 @@ TEST_CASE("a raw handler reads the call itself") {
     ask(s, {{"now", "[1]", "[1]"}});
 }
 
+TEST_CASE("a name that is a command of a protocol is refused, whatever its case") {
+    const handler h = [](context&, message) -> maybe_awaitable<message> {
+        return message::reply(0, {bson::type::null, {}});
+    };
+    for (const auto* name : {"ping", "demo.ping", "Hello", "demo.ISMASTER", "getMore",
+                             "listCommands", "killCursors", "serverStatus", "atlasVersion"}) {
+        CAPTURE(name);
+        service s{"demo"};
+        CHECK_THROWS_WITH_AS(s.on(name, h),
+                             doctest::Contains("a command of a protocol has that name"), rpc_error);
+        service nameless{""};
+        CHECK_THROWS_AS(nameless.on(name, h), rpc_error);
+    }
+    service s{"demo"};
+    for (const auto* name : {"find", "insert", "aggregate", "pings", "demo.hello_world"})
+        s.on(name, h);
+    service nameless{""};
+    nameless.on("ping.me", h);
+}
+
 } // TEST_SUITE("service")

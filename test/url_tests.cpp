@@ -3,7 +3,10 @@
 #include <oocrpc/error.hpp>
 #include <oocrpc/url.hpp>
 
+#include "../lib/protocols.hpp"
+
 using namespace oocrpc;
+using namespace std::chrono_literals;
 
 namespace {
 std::string refusal(std::string_view text) {
@@ -34,7 +37,8 @@ TEST_CASE("a URL is read and written back as it was") {
 TEST_CASE("what is wrong with a URL is said together with the URL") {
     CHECK(refusal("127.0.0.1:9001") == "'127.0.0.1:9001': not a URL (oocrpc://host:port or "
                                        "oocrpc+unix:///path is expected)");
-    CHECK(refusal("http://a:1") == "'http://a:1': unknown scheme 'http' (oocrpc, oocrpc+unix)");
+    CHECK(refusal("http://a:1") ==
+          "'http://a:1': unknown scheme 'http' (oocrpc, oocrpc+unix, mongodb)");
     CHECK(refusal("oocrpc://a") == "'oocrpc://a': a port is missing (host:port)");
     CHECK(refusal("oocrpc://:1") == "'oocrpc://:1': the host is missing");
     CHECK(refusal("oocrpc://[]:1") == "'oocrpc://[]:1': the host is missing");
@@ -53,6 +57,111 @@ TEST_CASE("host and port stand alone, too") {
     CHECK(host_port::parse("[::1]:80").host == "::1");
     CHECK(host_port::parse("localhost:80").port == 80);
     CHECK_THROWS_AS(host_port::parse("localhost"), rpc_error);
+}
+
+TEST_CASE("a MongoDB URI is read and written back so that it reads the same") {
+    for (auto* text : {"mongodb://127.0.0.1:27017", "mongodb://a:1,b:2,[::1]:3",
+                       "mongodb://a:1/demo", "mongodb://a:1/?appName=x&directConnection=true",
+                       "mongodb://a:1/demo?appName=%C3%A9%26%3D", "mongodb://%2Ftmp%2Fx.sock",
+                       "mongodb://%2Ftmp%2Fx.sock/demo?w=1", "mongodb://[fe80::1%25eth0]:1"})
+        CHECK(url::parse(text).to_string() == text);
+    const auto u = url::parse("mongodb://a,[::1]:80,%62?compressors=zlib&appName=%C3%A9");
+    CHECK(u.protocol == "mongodb");
+    CHECK(u.host == "a");
+    CHECK(u.port == 27017);
+    REQUIRE(u.others.size() == 2);
+    CHECK(u.others[0] == host_port{"::1", 80});
+    CHECK(u.others[1] == host_port{"b", 27017});
+    CHECK(u.database == "");
+    REQUIRE(u.options.size() == 2);
+    CHECK(u.options[0].first == "compressors");
+    CHECK(u.options[1].second == "\u00e9");
+    CHECK(url::parse(u.to_string()) == u);
+    CHECK(url::parse("mongodb://a/").database == "");
+    CHECK(url::parse("mongodb://a/de%6Do").database == "demo");
+    const auto s = url::parse("mongodb://%2ftmp%2Fa%20b.sock/demo");
+    CHECK(s.via == url::transport::unix_socket);
+    CHECK(s.path == "/tmp/a b.sock");
+    CHECK(s.database == "demo");
+}
+
+TEST_CASE("what is wrong with a MongoDB URI is said, without a password") {
+    CHECK(refusal("mongodb://") == "'mongodb://': a host is missing");
+    CHECK(refusal("mongodb://a,,b") == "'mongodb://a,,b': a host is missing");
+    CHECK(refusal("mongodb://:1") == "'mongodb://:1': a host is missing");
+    CHECK(refusal("mongodb://me:secret@a:1/x") ==
+          "'mongodb://***@a:1/x': authentication is not supported yet");
+    CHECK(refusal("mongodb://me:se/cret@a") ==
+          "'mongodb://***@a': authentication is not supported yet");
+    CHECK(refusal("mongodb://me:se?cr@et@a").find("cr") == std::string::npos);
+    CHECK(refusal("mongodb+srv://a.b.c/").find("(mongodb+srv) are not supported") !=
+          std::string::npos);
+    for (auto* text : {"mongodb://a:", "mongodb://a:x", "mongodb://a:65536", "mongodb://a:-1"})
+        CHECK(refusal(text).ends_with("the port is not a number from 0 to 65535"));
+    CHECK(refusal("mongodb://::1").ends_with("an IPv6 address needs brackets"));
+    CHECK(refusal("mongodb://[::1").ends_with("'[' without ']'"));
+    CHECK(refusal("mongodb://[::1]x").ends_with("text between ']' and the port"));
+    CHECK(refusal("mongodb://%2Ftmp%2Fx:1").ends_with("a Unix socket has no port"));
+    CHECK(refusal("mongodb://a,%2Ftmp%2Fx").ends_with("stands alone, without other hosts"));
+    CHECK(refusal("mongodb://%2Ftmp%2Fx,a").ends_with("stands alone, without other hosts"));
+    CHECK(refusal("mongodb:///tmp/x.sock").ends_with("a host is missing"));
+    CHECK(refusal("mongodb://a/tmp/x").find("with '%2F' in place of '/'") != std::string::npos);
+    CHECK(refusal("mongodb://a/x.y").ends_with("'x.y' cannot be the name of a database"));
+    CHECK(refusal("mongodb://a%4").ends_with("'%' is not followed by two hexadecimal digits"));
+    CHECK(refusal("mongodb://a%+1").ends_with("'%' is not followed by two hexadecimal digits"));
+    CHECK(refusal("mongodb://a%00").ends_with("'%00' has no meaning in a URL"));
+    CHECK(refusal("mongodb://a/?x").ends_with("'x' is not an option, NAME=VALUE"));
+    CHECK(refusal("mongodb://a/?=x").ends_with("'=x' is not an option, NAME=VALUE"));
+    CHECK(refusal("mongodb://a/?w=1&&w=2").ends_with("'' is not an option, NAME=VALUE"));
+    CHECK(refusal("oocrpc://a:1?w=1") != "");
+}
+
+TEST_CASE("the options of a MongoDB URI reach the client, or are refused by name") {
+    const auto with = [](std::string_view options) {
+        return protocols::options_for(url::parse("mongodb://a,b/?" + std::string(options)), {});
+    };
+    const auto all = with("maxPoolSize=7&CONNECTTIMEOUTMS=200&socketTimeoutMS=300&timeoutMS=400");
+    CHECK(all.connections == 7);
+    CHECK(all.connect_timeout == 200ms);
+    CHECK(all.default_timeout == 400ms);
+    CHECK(with("socketTimeoutMS=300").default_timeout == 300ms);
+    CHECK(with("serverSelectionTimeoutMS=300").connect_timeout == 300ms);
+    CHECK(with("connectTimeoutMS=0").connect_timeout > 1h);
+    CHECK(with("").connections == client_options().connections);
+    for (auto* fine :
+         {"appName=x", "compressors=zlib,snappy,zstd", "zlibCompressionLevel=-1", "w=majority",
+          "w=0&journal=true&wtimeoutMS=5", "readPreference=primaryPreferred", "retryReads=true",
+          "retryWrites=false", "tls=false", "ssl=false", "maxIdleTimeMS=1", "minPoolSize=0",
+          "heartbeatFrequencyMS=10000", "directConnection=false", "loadBalanced=false"})
+        CHECK_NOTHROW(with(fine));
+    const auto refused = [&](std::string_view options) {
+        try {
+            with(options);
+        } catch (const rpc_error& e) {
+            CHECK(e.code() == errc::invalid_argument);
+            return e.detail();
+        }
+        return std::string();
+    };
+    CHECK(refused("tls=true") == "the option tls=true: TLS is not supported yet");
+    CHECK(refused("tlsCAFile=x") == "the option tlsCAFile: TLS is not supported yet");
+    CHECK(refused("tls=yes") == "the option tls=yes: true or false is expected");
+    CHECK(refused("replicaSet=rs0").starts_with("the option replicaSet: "));
+    CHECK(refused("loadBalanced=true").starts_with("the option loadBalanced=true: "));
+    CHECK(refused("directConnection=true") ==
+          "the option directConnection=true: the URL names several hosts");
+    CHECK(refused("authSource=x") == "the option authSource: authentication is not supported yet");
+    CHECK(refused("proxyPassword=secret") == "the option proxyPassword: proxies are not supported");
+    CHECK(refused("colour=red") == "the option colour: there is no such option");
+    CHECK(refused("appName=x&APPNAME=y") == "the option APPNAME=y: it is given twice");
+    CHECK(refused("compressors=lzma") ==
+          "the option compressors=lzma: 'lzma' is none of zlib, snappy, zstd");
+    CHECK(refused("zlibCompressionLevel=10").ends_with("a number from -1 to 9 is expected"));
+    CHECK(refused("maxPoolSize=0").ends_with("a pool without a limit is not supported"));
+    CHECK(refused("timeoutMS=-1").ends_with("a number from 0 to 2147483647 is expected"));
+    CHECK(refused("readPreference=nearest") != "");
+    CHECK(refused("appName=%FF").ends_with(": it is not UTF-8"));
+    CHECK(refused("appName=" + std::string(129, 'x')) != "");
 }
 
 } // TEST_SUITE("url")

@@ -52,8 +52,10 @@ void worker::work() {
 daemon::daemon(const options& how) {
     const auto sharing =
         how.threads > 1 ? oocrpc::port_sharing::shared : oocrpc::port_sharing::exclusive;
+    auto server = how.server;
+    if (!server.registry) server.registry = std::make_shared<oocrpc::call_registry>();
     for (unsigned i = 0; i < how.threads; ++i)
-        workers_.push_back(std::make_unique<worker>(how.server, sharing));
+        workers_.push_back(std::make_unique<worker>(server, sharing));
     signals_ = std::make_unique<asio::signal_set>(workers_[0]->io);
 }
 

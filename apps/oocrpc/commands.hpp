@@ -15,6 +15,7 @@ namespace oocrpc::cli {
 // Each adds one command to the program; once the command line is read, `chosen` is what to do.
 
 void add_call(CLI::App& program, command& chosen);
+void add_command(CLI::App& program, command& chosen);
 void add_ping(CLI::App& program, command& chosen);
 void add_list(CLI::App& program, command& chosen);
 void add_describe(CLI::App& program, command& chosen);

@@ -26,9 +26,10 @@ int main(int argc, char** argv) {
     // A reader that went away is an error of the write, not the end of the process.
     std::signal(SIGPIPE, SIG_IGN);
 
-    CLI::App program("Calls services that speak the oocrpc protocol.", "oocrpc");
+    CLI::App program("Calls services that speak oocrpc's or MongoDB's protocol.", "oocrpc");
     command chosen;
     add_call(program, chosen);
+    add_command(program, chosen);
     add_ping(program, chosen);
     add_list(program, chosen);
     add_describe(program, chosen);

@@ -37,7 +37,9 @@ deadline parse_timeout(const std::string& text) {
 } // namespace
 
 void add_url(CLI::App& to, std::string& url) {
-    to.add_option("URL", url, "where the server is: oocrpc://host:port, oocrpc+unix:///path")
+    to.add_option("URL", url,
+                  "where the server is: oocrpc://host:port, oocrpc+unix:///path,\n"
+                  "mongodb://host[:port]/[database]")
         ->required()
         ->check(check_url);
 }

@@ -51,6 +51,12 @@ class caller {
         return call_dynamic(target_, std::move(name), std::move(arguments), std::move(options));
     }
 
+    /// Sends `document`, its keys in their order, as a command of `database` to a server that has
+    /// such, and returns the whole reply document; `{find: ...}` with all its options, for one.
+    awaitable<json> command(std::string database, json document, call_options options = {}) const {
+        return command_on(target_, std::move(database), std::move(document), std::move(options));
+    }
+
     /// `auto items = co_await db.open(count, 10); while (auto i = co_await items.next()) ...`
     template <class T, class... A>
     awaitable<stream<T>> open(const method<stream<T>(A...)>& m,
@@ -68,6 +74,12 @@ class caller {
     template <class R, class... A>
     awaitable<void> notify(const method<R(A...)>& m, std::type_identity_t<A>... arguments) const {
         return notify_typed<A...>(target_, m.name(), std::move(arguments)...);
+    }
+
+    /// The same by name, with arguments as call() takes them; `database.$cmd` is a command() that
+    /// is not acknowledged.
+    awaitable<void> notify(std::string name, json arguments = nullptr) const {
+        return notify_dynamic(target_, std::move(name), std::move(arguments));
     }
 
     /// Makes `call` as it is and returns the `reply` or the `error`; throws only `cancelled`.
@@ -95,6 +107,9 @@ class caller {
   private:
     static awaitable<json> call_dynamic(target_ptr target, std::string name, json arguments,
                                         call_options options);
+    static awaitable<json> command_on(target_ptr target, std::string database, json document,
+                                      call_options options);
+    static awaitable<void> notify_dynamic(target_ptr target, std::string name, json arguments);
     static awaitable<std::shared_ptr<message_stream>>
     open_on(target_ptr target, message call, call_options options, std::int32_t window);
 

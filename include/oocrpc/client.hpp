@@ -21,7 +21,7 @@ struct backoff_options {
 struct client_options {
     std::size_t connections = 1;                       ///< at most; opened as calls need them
     std::chrono::milliseconds default_timeout{10'000}; ///< of calls without another deadline
-    std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt
+    std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt at one address
     backoff_options backoff;
     limits limit;
     /// Speaks a protocol of your own, instead of what the URL says.
@@ -65,8 +65,9 @@ class client : public caller {
     };
 
   public:
-    /// Throws rpc_error(invalid_argument) for a URL that cannot be read. Connects with the first
-    /// call.
+    /// Throws rpc_error(invalid_argument) for a URL that cannot be read, or an option of it that
+    /// cannot be kept; what its options say comes before `options`. Connects with the first call,
+    /// to the first address of the URL that can be reached.
     client(any_io_executor executor, std::string_view to, client_options options = {});
     client(client&&) noexcept = default;
     client& operator=(client&& other) noexcept;

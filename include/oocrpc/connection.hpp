@@ -93,6 +93,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     /// Calls of the peer that run.
     std::size_t running() const noexcept { return dispatcher_.running(); }
     const peer_info& info() const noexcept { return info_; }
+    const connection_options& options() const noexcept { return options_; }
     const any_io_executor& get_executor() const noexcept { return executor_; }
 
   private:

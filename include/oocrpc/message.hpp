@@ -71,8 +71,8 @@ class message {
 
     message_kind kind = message_kind::ignored;
     bool oneway = false; ///< call: nothing is to be answered, not even an error
-    /// call, reply: the body is a whole document in the words of the protocol itself, neither
-    /// arguments nor a result; for the layers that answer a protocol's own commands
+    /// call, reply, error: the body is a whole document in the words of the protocol itself,
+    /// neither arguments nor a result; for the layers that answer a protocol's own commands
     bool raw = false;
     std::int32_t credit = 0;        ///< call: items of a stream that the caller accepts, 0 none;
                                     ///< item: 1 in a batch that was asked for as a whole

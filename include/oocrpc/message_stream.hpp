@@ -33,6 +33,10 @@ class message_stream final : public reply_receiver {
     /// True where the next of next() is the end.
     bool ended() const noexcept { return items_.empty() && end_; }
 
+    /// Waits until it is available(). Cancelled as next() is.
+    awaitable<void> arrival();
+    /// What next() returns; only where it is available().
+    message take();
     /// The next `item`, or the `reply` or `error` that ended the stream, then always that one.
     /// Cancelling the awaiting coroutine throws `cancelled` and leaves the stream open.
     awaitable<message> next();

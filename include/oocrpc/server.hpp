@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <oocrpc/call_registry.hpp>
 #include <oocrpc/connection.hpp>
 #include <oocrpc/stream.hpp>
 #include <oocrpc/url.hpp>
@@ -24,6 +25,8 @@ struct server_options {
     port_sharing sharing = port_sharing::exclusive;
     /// Speaks a protocol of your own at all addresses, instead of what their URLs say.
     codec_factory codecs;
+    /// Cursors and suspended calls, shared by the servers of one port; its own where it is null.
+    std::shared_ptr<call_registry> registry;
     /// Told of each connection, and of its end with the reason.
     std::function<void(const peer_info&)> on_connected;
     std::function<void(const peer_info&, const rpc_error&)> on_disconnected;
@@ -39,7 +42,7 @@ class server_core;
 /// Listens, and serves every connection with one handler.
 ///
 /// Lives on `executor`, which must be serial. For several threads, run one server in each with
-/// port_sharing::shared and the same handler. Moves, does not copy. Destroying it closes its
+/// port_sharing::shared, the same handler and the same registry. Moves, does not copy. Destroying it closes its
 /// listeners and connections; calls in flight are cancelled.
 class server {
   public:

@@ -17,12 +17,13 @@ struct host_port {
     bool operator==(const host_port&) const = default;
 };
 
-/// Where a server listens or is found: `oocrpc://host:port` (IPv6 addresses in brackets) or
-/// `oocrpc+unix:///path`. Value type.
+/// Where a server listens or is found: `oocrpc://host:port` (IPv6 addresses in brackets),
+/// `oocrpc+unix:///path`, or `mongodb://host[:port][,host[:port]...]/[database][?options]`, where a
+/// host may also be the path of a Unix socket with `%2F` for each `/`. Value type.
 struct url {
     enum class transport { tcp, unix_socket };
 
-    std::string protocol; ///< "oocrpc"; what picks the codec
+    std::string protocol; ///< "oocrpc", "mongodb"; what picks the codec
     transport via = transport::tcp;
     std::string host;
     std::uint16_t port = 0;        ///< 0 lets a listener pick a free one

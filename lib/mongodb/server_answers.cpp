@@ -1,5 +1,7 @@
 #include "server_answers.hpp"
 
+#include <optional>
+
 #include <oocrpc/bson_value.hpp>
 
 #include "errors.hpp"

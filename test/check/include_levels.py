@@ -16,26 +16,30 @@ import sys
 LEVELS = [
     # 0: the vocabulary
     "error value byte_buffer asio clock timer* promise* result when deadline task_group unhandled "
-    "as_awaitable sleep* suspension child_group tuple_group endian unique_function version url "
-    "limits metadata",
+    "as_awaitable sleep* suspension child_group tuple_group endian unique_function version url uri "
+    "limits metadata random_bits",
     # 1: BSON, messages, and what is said of calls
-    "bson* reflect* message call_deadline call_options description",
+    "bson* reflect* message call_deadline call_options description uri_options",
     # 2: codecs and the dispatcher
     "codec native_codec detecting_codec mongodb_server_codec mongodb_client_codec dispatcher "
     "wire* crc32c compression command_names command_reading errors legacy_requests "
-    "pending_requests server_answers server_codec*",
+    "pending_requests server_answers server_codec* outgoing_requests handshake reply_reading "
+    "client_codec*",
     # 3: bytes in and out, and the call path
     "stream memory_stream socket_stream call_executor reply_to initiate_call handler context "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
     "method streaming caller peer client* server* arguments typed_handler service built_in layers "
-    "protocols call_registry",
+    "protocols call_registry "
+    "command_options command_call commands source cursor* session methods rpc find insert hello "
+    "listing diagnostics operations old_mapping",
     # 5: the umbrella
     "oocrpc",
 ]
 SANS_IO = ("bson* reflect* message metadata codec *_codec dispatcher "
            "wire* crc32c compression command_names command_reading errors legacy_requests "
-           "pending_requests server_answers server_codec*")
+           "pending_requests server_answers server_codec* outgoing_requests handshake "
+           "reply_reading client_codec*")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -1,0 +1,303 @@
+// How mongodb_client_codec writes requests.
+
+#include <algorithm>
+
+#include <oocrpc/bson_value.hpp>
+#include <oocrpc/error.hpp>
+
+#include "client_codec.hpp"
+#include "command_names.hpp"
+
+namespace oocrpc {
+
+namespace mongodb {
+/// What a command document has to be known for.
+struct command_fields {
+    std::string_view name;
+    bool max_time = false;
+    bool write_concern = false;
+    bool database = false;
+    bson::value_view bulk = absent; ///< the field that becomes a section
+};
+} // namespace mongodb
+
+namespace {
+
+using namespace mongodb;
+using bson::type;
+using bson::value_view;
+
+constexpr std::string_view command_collection = "$cmd";
+// Cancelled requests whose answers are waited for, in case they open a cursor.
+constexpr std::size_t most_orphans = 1024;
+// What a command, or a statement of an update or a delete, may exceed the limit of a document by.
+constexpr std::size_t slack = 16 << 10;
+
+/// `database.rest` of a method, split at the first dot.
+struct method_name {
+    std::string_view database;
+    std::string_view name;
+};
+method_name split(std::string_view method, std::string_view by_default) noexcept {
+    const auto dot = method.find('.');
+    if (dot == method.npos) return {by_default, method};
+    return {method.substr(0, dot), method.substr(dot + 1)};
+}
+
+/// The field of a write command that may travel as a section of its own; empty for other commands.
+std::string_view bulk_field(std::string_view command) noexcept {
+    if (command == "insert") return "documents";
+    if (command == "update") return "updates";
+    return command == "delete" ? "deletes" : "";
+}
+
+bool all_documents(bytes array, std::size_t& count) noexcept {
+    for (const auto& e : bson::elements(array)) {
+        if (e.value.t != type::document) return false;
+        ++count;
+    }
+    return true;
+}
+
+command_fields look_at(bytes document) noexcept {
+    command_fields f;
+    for (const auto& e : bson::elements(document)) {
+        if (f.name.data() == nullptr) f.name = e.name;
+        if (e.name == "maxTimeMS")
+            f.max_time = true;
+        else if (e.name == "writeConcern")
+            f.write_concern = true;
+        else if (e.name == "$db")
+            f.database = true;
+        else if (e.value.t == type::array && e.name == bulk_field(f.name))
+            f.bulk = e.value;
+    }
+    // One document stays where it is.
+    std::size_t count = 0;
+    if (present(f.bulk) && (!all_documents(f.bulk.as_document(), count) || count < 2))
+        f.bulk = absent;
+    return f;
+}
+
+bytes all_of(const bson::element& e) noexcept {
+    const auto* from = reinterpret_cast<const std::uint8_t*>(e.name.data()) - 1;
+    return {from, e.value.data.data() + e.value.data.size()};
+}
+
+/// Besides what never_compressed() knows, which is what a server answers itself.
+bool secret(std::string_view command) noexcept {
+    return command == "createUser" || command == "updateUser" || command.starts_with("copydb") ||
+           never_compressed(own_command(command, type::int32));
+}
+
+void check(std::size_t size, std::size_t limit) {
+    if (size > limit) throw rpc_error(errc::message_too_large);
+}
+
+void add_max_time(bson::document_writer& doc, std::int64_t ms) {
+    if (ms < 1) return;
+    if (ms <= INT32_MAX)
+        doc.add("maxTimeMS", static_cast<std::int32_t>(ms));
+    else
+        doc.add("maxTimeMS", ms);
+}
+
+} // namespace
+
+encoded mongodb_client_codec::state::call(const message& m, byte_buffer& out) {
+    const auto start = out.size();
+    const auto request_id = requests_.next_id();
+    auto outcome = encoded::invalid;
+    try {
+        if (write_call(m, request_id, out)) outcome = encoded::done;
+    } catch (const rpc_error& e) { // of the BSON writer, and of check()
+        if (e.code() == errc::message_too_large) outcome = encoded::too_large;
+    }
+    if (outcome != encoded::done)
+        out.truncate(start);
+    else if (!m.oneway)
+        remember(m, request_id);
+    return outcome;
+}
+
+bool mongodb_client_codec::state::write_call(const message& m, std::int32_t request_id,
+                                             byte_buffer& out) {
+    auto [database, name] = split(m.method, options_.database);
+    if (database.empty() || name.empty()) return false;
+    const auto start = begin_msg(out, m.oneway ? op_msg::more_to_come : 0, request_id);
+    if (name == command_collection) {
+        if (m.body.t != type::document) return false;
+        const auto document = m.body.as_document();
+        const auto f = look_at(document);
+        if (f.name.empty()) return false;
+        name = f.name;
+        write_document(m, f, database, out);
+        if (present(f.bulk)) write_section(bulk_field(name), f.bulk.as_document(), out);
+    } else {
+        write_method(m, database, name, out);
+    }
+    end_message(out, start);
+    check(out.size() - start, largest_request_);
+    if (server_.compression && !secret(name)) pack(out, start, *server_.compression);
+    return true;
+}
+
+void mongodb_client_codec::state::write_method(const message& m, std::string_view database,
+                                               std::string_view name, byte_buffer& out) const {
+    bson::document_writer doc(out);
+    if (!present(m.body)) {
+        doc.add(name, std::int32_t{1});
+    } else if (server_.ours && m.body.t != type::array && m.body.t != type::document) {
+        // 1 would mean that there are none.
+        bson::array_writer alone(doc, name);
+        alone.add(m.body);
+        alone.finish();
+    } else {
+        doc.add(name, m.body);
+    }
+    add_max_time(doc, m.timeout_ms);
+    write_extras(doc, m);
+    doc.add("$db", database);
+    check(doc.finish(), largest_document_ + slack);
+}
+
+void mongodb_client_codec::state::write_document(const message& m, const command_fields& f,
+                                                 std::string_view database,
+                                                 byte_buffer& out) const {
+    bson::document_writer doc(out);
+    const auto document = m.body.as_document();
+    if (!f.database && !present(f.bulk)) {
+        out.append(document.subspan(4, document.size() - 5));
+    } else {
+        for (const auto& e : bson::elements(document))
+            if (e.name != "$db" && e.value.data.data() != f.bulk.data.data()) out.append(all_of(e));
+    }
+    // Servers take it with a getMore only where the cursor waits for data.
+    if (!f.max_time && f.name != "getMore") add_max_time(doc, m.timeout_ms);
+    if (m.oneway && !f.write_concern && !bulk_field(f.name).empty()) {
+        bson::document_writer concern(doc, "writeConcern");
+        concern.add("w", std::int32_t{0});
+        concern.finish();
+    }
+    write_extras(doc, m);
+    doc.add("$db", database);
+    check(doc.finish(), largest_document_ + slack);
+}
+
+void mongodb_client_codec::state::write_extras(bson::document_writer& doc, const message& m) const {
+    if (!server_.ours || (m.credit < 1 && m.meta.empty())) return;
+    bson::document_writer extras(doc, "$oocrpc");
+    if (m.credit > 0) extras.add("stream", m.credit);
+    if (!m.meta.empty()) {
+        bson::document_writer meta(extras, "meta");
+        for (const auto& [key, text] : m.meta) meta.add(key, text);
+        meta.finish();
+    }
+    extras.finish();
+}
+
+void mongodb_client_codec::state::write_section(std::string_view name, bytes array,
+                                                byte_buffer& out) const {
+    const auto start = begin_section(out, name);
+    const auto limit = largest_document_ + (name == "documents" ? 0 : slack);
+    std::size_t count = 0;
+    for (const auto& e : bson::elements(array)) {
+        check(e.value.data.size(), limit);
+        check(++count, server_.max_batch);
+        out.append(e.value.data);
+    }
+    end_section(out, start);
+}
+
+void mongodb_client_codec::state::remember(const message& m, std::int32_t request_id) {
+    outgoing r;
+    r.request_id = request_id;
+    r.id = m.id;
+    r.whole = m.method.ends_with(command_collection) &&
+              m.method.find('.') + 1 == m.method.size() - command_collection.size();
+    r.stream = m.credit > 0;
+    requests_.add(r);
+    if (!r.stream) return;
+    auto& s = streams_[m.id];
+    s.credit = m.credit;
+    s.request = request_id;
+}
+
+encoded mongodb_client_codec::state::cancel(std::int64_t id, byte_buffer& out) {
+    const auto before = out.size();
+    const auto* r = requests_.find_call(id);
+    const auto request_id = r ? r->request_id : 0;
+    if (const auto at = streams_.find(id); at != streams_.end() && at->second.cursor) {
+        if (r) forget(request_id);
+        auto& s = at->second;
+        kill_cursor({s.cursor, std::move(s.database), std::move(s.collection)}, out);
+    } else if (r) {
+        if (server_.ours) kill_operation(request_id, out);
+        // Its answer may still open a cursor.
+        if (requests_.orphans() < most_orphans)
+            requests_.orphan(request_id);
+        else
+            forget(request_id);
+    }
+    streams_.erase(id);
+    return out.size() > before ? encoded::done : encoded::unsupported;
+}
+
+encoded mongodb_client_codec::state::grant(const message& m, byte_buffer& out) {
+    const auto at = streams_.find(m.id);
+    if (at == streams_.end()) return encoded::unsupported;
+    at->second.credit += m.credit;
+    // What a batch holds counts first.
+    if (batch_.id != m.id) get_more(m.id, at->second, out);
+    return encoded::done;
+}
+
+void mongodb_client_codec::state::get_more(std::int64_t id, stream& s, byte_buffer& out) {
+    if (!s.cursor || s.request || (s.credit < 1 && !s.collects)) return;
+    s.request = requests_.next_id();
+    const auto start = begin_msg(out, 0, s.request);
+    bson::document_writer doc(out);
+    doc.add("getMore", s.cursor);
+    doc.add("collection", s.collection);
+    if (!s.collects)
+        doc.add("batchSize",
+                static_cast<std::int32_t>(std::min<std::int64_t>(s.credit, INT32_MAX)));
+    doc.add("$db", s.database);
+    doc.finish();
+    end_message(out, start);
+    if (server_.compression) pack(out, start, *server_.compression);
+    outgoing r;
+    r.request_id = s.request;
+    r.id = id;
+    r.stream = true;
+    requests_.add(r);
+}
+
+void mongodb_client_codec::state::kill_operation(std::int32_t request_id, byte_buffer& out) {
+    const auto start = begin_msg(out, op_msg::more_to_come, requests_.next_id());
+    bson::document_writer doc(out);
+    doc.add("killOp", std::int32_t{1});
+    doc.add("op", request_id);
+    doc.add("$db", std::string_view("admin"));
+    doc.finish();
+    end_message(out, start);
+}
+
+void mongodb_client_codec::state::kill_cursor(const doomed& d, byte_buffer& out) {
+    const auto start = begin_msg(out, op_msg::more_to_come, requests_.next_id());
+    bson::document_writer doc(out);
+    doc.add("killCursors", d.collection);
+    bson::array_writer cursors(doc, "cursors");
+    cursors.add(d.cursor);
+    cursors.finish();
+    doc.add("$db", d.database);
+    doc.finish();
+    end_message(out, start);
+}
+
+void mongodb_client_codec::state::forget(std::int32_t request_id) {
+    requests_.remove(request_id);
+    std::erase_if(chains_, [request_id](auto& c) { return c.second == request_id; });
+}
+
+} // namespace oocrpc

@@ -1,0 +1,98 @@
+#include "command_call.hpp"
+
+#include <cmath>
+
+#include <oocrpc/context.hpp>
+
+namespace oocrpc::mongodb {
+
+std::string_view command_call::database() const noexcept {
+    return call.method.substr(0, call.method.rfind('.'));
+}
+
+std::string_view command_call::name() const noexcept {
+    return call.method.substr(call.method.rfind('.') + 1);
+}
+
+bson::value_view command_call::subject() const noexcept {
+    const bson::elements all(body());
+    const auto first = all.begin();
+    return first == all.end() ? absent : first->value;
+}
+
+std::optional<bson::value_view> command_call::find(std::string_view key) const noexcept {
+    return bson::find(body(), key);
+}
+
+std::string_view command_call::subject_text() const {
+    const auto v = subject();
+    if (v.t != bson::type::string) wrong_type(name(), "string", v);
+    return v.as_string();
+}
+
+session& command_call::connection() const {
+    return c.session<session>();
+}
+
+std::string command_call::within(std::string_view name) const {
+    std::string full(database());
+    return full.append(1, '.').append(name);
+}
+
+std::optional<std::int64_t> command_call::integer(std::string_view key) const {
+    return integer_in(body(), key);
+}
+
+bool command_call::flag(std::string_view key) const {
+    const auto v = find(key);
+    return v && is_true(*v);
+}
+
+std::optional<std::int64_t> as_integer(bson::value_view v) noexcept {
+    if (v.t == bson::type::int32) return v.as_int32();
+    if (v.t == bson::type::int64) return v.as_int64();
+    if (v.t != bson::type::float64) return std::nullopt;
+    const auto d = v.as_double();
+    if (!(d >= -0x1p63 && d < 0x1p63) || d != std::floor(d)) return std::nullopt;
+    return static_cast<std::int64_t>(d);
+}
+
+bool is_true(bson::value_view v) noexcept {
+    if (v.t == bson::type::boolean) return v.as_bool();
+    const auto n = as_integer(v);
+    return n && *n != 0;
+}
+
+std::optional<std::int64_t> integer_in(bytes document, std::string_view key,
+                                       std::string_view path) {
+    const auto v = bson::find(document, key);
+    if (!v || v->t == bson::type::null) return std::nullopt;
+    if (const auto n = as_integer(*v)) return n;
+    const auto name = path.empty() ? std::string(key) : std::string(path).append(".").append(key);
+    wrong_type(name, "an integer", *v);
+}
+
+void wrong_type(std::string_view key, std::string_view expected, bson::value_view got) {
+    const auto type = present(got) ? bson::to_string(got.t) : std::string_view("nothing");
+    throw rpc_error(errc::invalid_argument, std::string(key)
+                                                .append(": expected ")
+                                                .append(expected)
+                                                .append(", got ")
+                                                .append(type));
+}
+
+void not_served(std::string_view what) {
+    throw rpc_error(errc::invalid_argument, std::string(what).append(": not served here"));
+}
+
+message raw_reply(bytes document) {
+    auto m = message::reply(0, {bson::type::document, document});
+    m.raw = true;
+    return m;
+}
+
+message reply_ok(context& c) {
+    return reply_with(c, [](bson::document_writer&) {});
+}
+
+} // namespace oocrpc::mongodb

@@ -1,0 +1,93 @@
+#include "commands.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <oocrpc/context.hpp>
+
+#include "command_call.hpp"
+
+namespace oocrpc::mongodb {
+namespace {
+
+struct entry {
+    std::string_view name; // in lower case
+    std::string_view written;
+    maybe_awaitable<message> (*answer)(command_call cmd);
+};
+
+// Sorted by name.
+constexpr std::array table{
+    entry{"aborttransaction", "abortTransaction", no_transactions},
+    entry{"aggregate", "aggregate", aggregate},
+    entry{"atlasversion", "atlasVersion", unknown},
+    entry{"authenticate", "authenticate", no_authentication},
+    entry{"buildinfo", "buildInfo", build_info},
+    entry{"committransaction", "commitTransaction", no_transactions},
+    entry{"connectionstatus", "connectionStatus", connection_status},
+    entry{"currentop", "currentOp", current_op},
+    entry{"endsessions", "endSessions", ok},
+    entry{"find", "find", find},
+    entry{"getcmdlineopts", "getCmdLineOpts", get_cmd_line_opts},
+    entry{"getfreemonitoringstatus", "getFreeMonitoringStatus", free_monitoring},
+    entry{"getlog", "getLog", get_log},
+    entry{"getmore", "getMore", get_more},
+    entry{"getnonce", "getnonce", get_nonce},
+    entry{"getparameter", "getParameter", get_parameter},
+    entry{"hello", "hello", hello},
+    entry{"hostinfo", "hostInfo", host_info},
+    entry{"insert", "insert", insert},
+    entry{"ismaster", "isMaster", hello},
+    entry{"killcursors", "killCursors", kill_cursors},
+    entry{"killop", "killOp", kill_op},
+    entry{"listcollections", "listCollections", list_collections},
+    entry{"listcommands", "listCommands", list_commands},
+    entry{"listdatabases", "listDatabases", list_databases},
+    entry{"logout", "logout", ok},
+    entry{"ping", "ping", ok},
+    entry{"refreshsessions", "refreshSessions", ok},
+    entry{"saslcontinue", "saslContinue", no_authentication},
+    entry{"saslstart", "saslStart", no_authentication},
+    entry{"serverstatus", "serverStatus", server_status},
+    entry{"startsession", "startSession", start_session},
+    entry{"whatsmyuri", "whatsmyuri", what_is_my_uri},
+};
+static_assert(std::ranges::is_sorted(table, {}, &entry::name));
+
+maybe_awaitable<message> answer_command(const layer& of, context& c, message call) {
+    command_call cmd{of, c, std::move(call)};
+    const auto at = std::ranges::lower_bound(table, cmd.name(), {}, &entry::name);
+    if (at == table.end() || at->name != cmd.name()) return unknown(std::move(cmd));
+    return at->answer(std::move(cmd));
+}
+
+maybe_awaitable<message> answer(const layer& of, context& c, message call) {
+    auto outcome = call.raw ? answer_command(of, c, std::move(call))
+                            : call_method(of, c, std::move(call));
+    if (outcome.ready()) return outcome;
+    return watched(of, c, c.method(), outcome.wait());
+}
+
+} // namespace
+
+std::vector<std::string_view> command_names() {
+    std::vector<std::string_view> names;
+    for (const auto& e : table) names.push_back(e.written);
+    return names;
+}
+
+handler answer_commands(handler inner, std::shared_ptr<call_registry> registry,
+                        command_options options) {
+    auto of = std::make_shared<layer>();
+    of->inner = std::make_shared<const handler>(std::move(inner));
+    of->registry = std::move(registry);
+    of->options = options;
+    of->begun = std::chrono::steady_clock::now();
+    return [of = std::shared_ptr<const layer>(of)](context& c,
+                                                   message call) -> maybe_awaitable<message> {
+        if (c.info().protocol != "mongodb") return (*of->inner)(c, std::move(call));
+        return answer(*of, c, std::move(call));
+    };
+}
+
+} // namespace oocrpc::mongodb

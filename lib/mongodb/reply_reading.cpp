@@ -1,0 +1,118 @@
+#include "reply_reading.hpp"
+
+#include <cmath>
+
+namespace oocrpc::mongodb {
+namespace {
+
+using bson::type;
+using bson::value_view;
+
+bool is_true(value_view v) noexcept {
+    if (v.t == type::boolean) return v.as_bool();
+    if (v.t == type::float64) return v.as_double() != 0;
+    return integer(v).value_or(0) != 0;
+}
+
+bytes document_in(value_view v, type wanted = type::document) noexcept {
+    return v.t == wanted ? v.as_document() : bytes();
+}
+
+std::string_view text_in(value_view v) noexcept {
+    return v.t == type::string ? v.as_string() : std::string_view();
+}
+
+/// The bytes of an element, its type and name included.
+bytes all_of(const bson::element& e) noexcept {
+    const auto* from = reinterpret_cast<const std::uint8_t*>(e.name.data()) - 1;
+    return {from, e.value.data.data() + e.value.data.size()};
+}
+
+int int_of(value_view v, int otherwise) noexcept {
+    const auto n = present(v) ? integer(v) : std::nullopt;
+    return n && *n >= INT32_MIN && *n <= INT32_MAX ? static_cast<int>(*n) : otherwise;
+}
+
+} // namespace
+
+std::optional<std::int64_t> integer(value_view v) noexcept {
+    if (v.t == type::int32) return v.as_int32();
+    if (v.t == type::int64) return v.as_int64();
+    if (v.t != type::float64) return std::nullopt;
+    const auto d = v.as_double();
+    if (!(std::abs(d) < 9e18)) return std::nullopt;
+    return static_cast<std::int64_t>(d);
+}
+
+reply_fields read_reply(bytes document) noexcept {
+    reply_fields f;
+    for (const auto& [name, v] : bson::elements(document)) {
+        if (name == "reply")
+            f.result = v;
+        else if (name == "ok")
+            f.ok = is_true(v);
+        else if (name == "cursor")
+            f.cursor = document_in(v);
+        else if (name == "errmsg" || (name == "$err" && f.text.empty()))
+            f.text = text_in(v);
+        else if (name == "code")
+            f.code = v;
+        else if (name == "codeName")
+            f.code_name = text_in(v);
+        else if (name == "oocrpc")
+            f.oocrpc = document_in(v);
+    }
+    return f;
+}
+
+cursor_fields read_cursor(bytes cursor) noexcept {
+    cursor_fields c;
+    for (const auto& [name, v] : bson::elements(cursor)) {
+        if (name == "id")
+            c.id = integer(v).value_or(0);
+        else if (name == "ns")
+            c.ns = text_in(v);
+        else if (name == "firstBatch" || name == "nextBatch")
+            c.batch = document_in(v, type::array);
+    }
+    return c;
+}
+
+failure read_failure(const reply_fields& f) {
+    failure out;
+    out.code = int_of(f.code, static_cast<int>(errc::application));
+    out.detail = f.text;
+    for (const auto& [name, v] : bson::elements(f.oocrpc)) {
+        if (name == "message") out.message = text_in(v);
+        if (name == "detail" && v.t == type::string) out.detail = v.as_string();
+    }
+    if (!out.message.empty()) {
+        // What may not travel under its own number does so under another.
+        if (const auto own = errc_from_string(out.message)) out.code = static_cast<int>(*own);
+        return out;
+    }
+    const auto own = static_cast<errc>(out.code);
+    if (own != errc::application) out.message = to_string(own);
+    if (out.message.empty()) out.message = f.code_name;
+    if (out.message.empty()) out.message = "command_failed";
+    if (out.detail.empty()) out.detail = "the server gave no reason";
+    return out;
+}
+
+void read_meta(const reply_fields& f, metadata& out) {
+    for (const auto& [name, v] : bson::elements(f.oocrpc)) {
+        if (name != "meta" || v.t != type::document) continue;
+        for (const auto& entry : bson::elements(v.as_document()))
+            if (entry.value.t == type::string) out.add(entry.name, entry.value.as_string());
+    }
+}
+
+void write_result(bytes document, byte_buffer& out) {
+    bson::document_writer doc(out);
+    for (const auto& e : bson::elements(document))
+        if (e.name != "ok" && e.name != "operationTime" && !e.name.starts_with('$'))
+            out.append(all_of(e));
+    doc.finish();
+}
+
+} // namespace oocrpc::mongodb

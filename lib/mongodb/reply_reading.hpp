@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+
+#include <oocrpc/message.hpp>
+
+namespace oocrpc::mongodb {
+
+/// A number of any type as an integer, nothing for what is no number or not within int64.
+std::optional<std::int64_t> integer(bson::value_view v) noexcept;
+
+/// What a reply document says, found in one pass over its keys; views into it.
+struct reply_fields {
+    bool ok = false;
+    bson::value_view result = absent; ///< `reply`
+    bytes cursor;                     ///< the document `cursor`, empty where there is none
+    bson::value_view code = absent;
+    std::string_view code_name;
+    std::string_view text; ///< `errmsg`, else `$err`
+    bytes oocrpc;          ///< what servers of ours add
+};
+reply_fields read_reply(bytes document) noexcept;
+
+/// What a cursor document says; a number of any type is its id, 0 for one that is exhausted.
+struct cursor_fields {
+    std::int64_t id = 0;
+    std::string_view ns; ///< `database.collection`
+    bytes batch;         ///< firstBatch, nextBatch: an array, empty where it is missing
+};
+cursor_fields read_cursor(bytes cursor) noexcept;
+
+/// The failure that a reply with `ok: 0` is (PROTOCOL section 3): the one that a server of ours
+/// has named, else the library's own of that code, else an application's that is called codeName.
+failure read_failure(const reply_fields& f);
+
+/// Copies the texts of `oocrpc.meta`.
+void read_meta(const reply_fields& f, metadata& out);
+
+/// Appends `document` without the keys that belong to the protocol: `ok`, `operationTime`, and
+/// those that begin with `$`.
+void write_result(bytes document, byte_buffer& out);
+
+} // namespace oocrpc::mongodb

@@ -1,0 +1,63 @@
+#include "session.hpp"
+
+#include <algorithm>
+
+namespace oocrpc::mongodb {
+
+bool known_method::takes(std::string_view parameter) const noexcept {
+    return std::find(parameters.begin(), parameters.end(), parameter) != parameters.end();
+}
+
+session::~session() {
+    for (const auto& weak : cursors_)
+        if (const auto c = weak.lock(); c && c->is_used_by(this))
+            registry_->cursors.remove(c->number());
+}
+
+std::shared_ptr<const known_method> session::find(std::string_view name) const {
+    const auto at = methods_.find(name);
+    return at == methods_.end() ? nullptr : at->second;
+}
+
+void session::remember(std::string name, std::shared_ptr<const known_method> m, std::size_t most) {
+    if (methods_.size() < most) methods_.insert_or_assign(std::move(name), std::move(m));
+}
+
+void session::forget_ended() {
+    std::erase_if(cursors_, [this](const auto& weak) {
+        const auto c = weak.lock();
+        return !c || c->ended() || !c->is_used_by(this);
+    });
+}
+
+void session::require_room(const command_options& options) {
+    forget_ended();
+    if (cursors_.size() < options.most_cursors) return;
+    throw rpc_error(errc::overloaded, std::to_string(options.most_cursors) +
+                                          " cursors are open on the connection");
+}
+
+void session::use(const std::shared_ptr<cursor>& c,
+                  const std::shared_ptr<call_registry>& registry) {
+    if (c->is_used_by(this)) return;
+    registry_ = registry;
+    forget_ended();
+    c->used_by(this);
+    cursors_.push_back(c);
+}
+
+void session::require_memory(const command_options& options) {
+    std::size_t stored = 0;
+    for (const auto& weak : cursors_)
+        if (const auto c = weak.lock(); c && c->is_used_by(this)) stored += c->stored();
+    if (stored <= options.most_stored) return;
+    throw rpc_error(errc::overloaded, "the cursors of the connection keep more than " +
+                                          std::to_string(options.most_stored) + " bytes");
+}
+
+std::int32_t session::number(call_registry& registry) {
+    if (number_ == 0) number_ = registry.number_connection();
+    return number_;
+}
+
+} // namespace oocrpc::mongodb

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <oocrpc/url.hpp>
+
+namespace oocrpc::mongodb {
+
+/// What the options of a URI ask for; what they leave open is empty.
+struct uri_options {
+    std::string application;
+    std::vector<std::string> compressors; ///< in the order of preference
+    std::optional<int> zlib_level;
+    std::optional<std::size_t> connections;
+    std::optional<std::chrono::milliseconds> connect_timeout;
+    std::optional<std::chrono::milliseconds> call_timeout;
+};
+
+/// Reads the options of `u`. Throws rpc_error(invalid_argument) that names the option and says why,
+/// for those that are unknown, cannot be kept, or have a bad value. Some are accepted without an
+/// effect, as what they switch off does not exist here: the table in uri_options.cpp says why.
+uri_options read_options(const url& u);
+
+} // namespace oocrpc::mongodb

@@ -1,0 +1,86 @@
+#include "support/mongodb.hpp"
+#include "support/served.hpp"
+#include "support/test.hpp"
+
+#include "../lib/detecting_codec.hpp"
+
+using namespace oocrpc;
+namespace t = oocrpc::test::mongodb;
+
+namespace {
+
+decoded look(std::string_view data) {
+    detecting_codec codec{limits()};
+    message m;
+    return codec.decode(t::view(data), m);
+}
+/// The protocol that these bytes are taken for.
+std::string found(std::string_view data) {
+    detecting_codec codec{limits()};
+    message m;
+    const auto d = codec.decode(t::view(data), m);
+    CHECK(d.size == 0);
+    return d.what == decoded::state::other ? std::string(codec.successor()->protocol()) : "none";
+}
+
+} // namespace
+
+TEST_SUITE("detecting_codec") {
+
+TEST_CASE("the first bytes tell which protocol a connection speaks") {
+    CHECK(found(test::frame(R"({"call": {"funcname": "f"}})")) == "oocrpc");
+    for (const int operation : {1, 1000, 2001, 2002, 2004, 2005, 2006, 2007, 2012, 2013})
+        CHECK(found(t::message(operation, "abc")) == "mongodb");
+    CHECK(found(t::msg(R"({"hello": 1, "$db": "admin"})").substr(0, 16)) == "mongodb");
+}
+
+TEST_CASE("a native frame is one whatever stands where MongoDB has its operation") {
+    // 285 bytes: as little-endian length 486,604,800, above MongoDB's limit. 2^24 + ... are below.
+    for (std::size_t size = 20; size < 600; ++size) {
+        auto body = json::object();
+        body["call"] = {{"funcname", std::string(size, 'f')}};
+        CHECK(found(test::frame_of(body)) == "oocrpc");
+    }
+}
+
+TEST_CASE("what is neither is refused once that is certain") {
+    CHECK(look("").what == decoded::state::incomplete);
+    CHECK(look("GE").what == decoded::state::incomplete);
+    const auto data = t::message(2003, "abc");
+    CHECK(look(data.substr(0, 15)).what == decoded::state::incomplete);
+    CHECK(look(data).what == decoded::state::malformed);
+    CHECK(look(data).reason.find("operation 2003") != std::string::npos);
+    // Too long for either: the native protocol has an error for that.
+    CHECK(found(std::string(4, '\xff')) == "oocrpc");
+}
+
+TEST_CASE("one port answers both protocols, a driver's call as MongoDB does") {
+    test::run([]() -> awaitable<void> {
+        auto ex = co_await this_coro::executor;
+        service demo{"demo"};
+        demo.on(method<int(int, int)>{"add"}, [](int a, int b) { return a + b; });
+        auto serve = std::make_shared<const handler>(demo);
+        for (const bool driver : {true, false}) {
+            auto [ours, theirs] = make_stream_pair(ex, ex);
+            auto codec = std::make_unique<detecting_codec>(limits());
+            auto c = connection::start(std::move(ours), std::move(codec), serve);
+            test::byte_peer peer(std::move(theirs));
+            const auto call =
+                driver ? t::msg(R"({"add": [2, 3], "$db": "demo"})", 0, 77)
+                       : test::frame(R"({"call": {"funcname": "demo.add", "arguments": [2, 3]}})");
+            for (const char byte : call) {
+                std::string one(1, byte);
+                co_await peer.write(std::move(one));
+            }
+            const auto answer = co_await peer.read();
+            const auto expected =
+                driver ? t::document(R"({"reply": 5, "ok": 1.0})") : t::document(R"({"reply": 5})");
+            CHECK(answer.ends_with(expected));
+            CHECK(c->info().protocol == (driver ? "mongodb" : "oocrpc"));
+            peer.close();
+            co_await test::settle();
+        }
+    });
+}
+
+} // TEST_SUITE("detecting_codec")
