@@ -17,7 +17,7 @@ go_on_with("mockupdb")
 import bson  # noqa: E402
 from bson import Decimal128, Int64, Timestamp  # noqa: E402
 from bson.son import SON  # noqa: E402
-from mockupdb import Command, MockupDB, OpMsg, OpMsgReply  # noqa: E402
+from mockupdb import Command, MockupDB, OpMsg  # noqa: E402
 
 from program import PATIENCE, case, equal, program, run_cases, values  # noqa: E402
 from raw_server import HELLO  # noqa: E402
@@ -185,6 +185,18 @@ def limits_of_the_server_are_kept():
             assert not server.got(timeout=0)
 
 
+@case
+def what_is_unacknowledged_is_sent_and_not_waited_for():
+    text = '{"insert": "log", "documents": [{"a": 1}, {"a": 2}]}'
+    with mockup() as server:
+        p = program("command", server.url, "shop", text, "--unacknowledged")
+        request = received(server, "shop")
+        equal((request.flags, request.command_name), (2, "insert"))
+        equal(request.doc["writeConcern"], {"w": 0})
+        equal([d["a"] for d in request.doc["documents"]], [1, 2])
+        equal(p.ends(0)[0], "")
+
+
 # Replies
 
 
@@ -241,17 +253,6 @@ def an_error_may_lack_its_code_and_even_its_text():
     p.fails(1)
 
 
-@case
-def a_reply_with_more_to_come_is_no_reply_by_itself():
-    """Not asked for: what follows belongs to nobody, and the next call gets its own answer."""
-    with mockup() as server:
-        p = program("call", server.url, "demo.add", "2", "3", "--timeout", "3s")
-        request = received(server, "demo")
-        request.reply(OpMsgReply({"reply": 5, "ok": 1.0}, flags=2))
-        code = p.process.wait(PATIENCE)
-        assert code in (0, 76), (code, p.process.stderr.read())
-
-
 # Cursors
 
 
@@ -275,6 +276,19 @@ def a_cursor_is_followed_to_its_end():
                 more.reply({"cursor": {"id": number if i == 2 else type(number)(0),
                                        "ns": "demo.$cmd.count", "nextBatch": batch}, "ok": 1.0})
             p.gives({"x": 0}, {"x": 1}, {"x": 2})
+
+
+@case
+def a_command_prints_the_documents_of_its_cursor():
+    with mockup() as server:
+        p = program("command", server.url, "shop", '{"find": "things", "batchSize": 1}')
+        request = received(server, "shop")
+        equal(plain(request.doc), SON([("find", "things"), ("batchSize", 1)]))
+        request.reply({"cursor": {"id": Int64(5), "ns": "shop.things", "firstBatch": [{"x": 1}]}})
+        more = received(server, "shop")
+        equal((more.doc["getMore"], more.doc["collection"]), (5, "things"))
+        more.reply({"cursor": {"id": Int64(0), "ns": "shop.things", "nextBatch": [{"x": 2}]}})
+        p.gives({"x": 1}, {"x": 2})
 
 
 @case

@@ -57,6 +57,17 @@ def a_reply_to_another_request_is_not_taken():
 
 
 @case
+def of_a_chain_of_replies_the_last_counts():
+    """Each has the number of the one before it in its responseTo."""
+    def answer(peer, request):
+        peer.send(message({"reply": 1, "ok": 1.0}, to=request.id, flags=2, number=50))
+        peer.send(message({"reply": 2, "ok": 1.0}, to=50, flags=2, number=51))
+        peer.send(message({"reply": 5, "ok": 1.0}, to=51))
+    with raw_server(answer) as server:
+        program("call", server.url, "demo.add", "2", "3").gives(5)
+
+
+@case
 def silence_ends_with_the_deadline():
     with raw_server(lambda peer, request: None) as server:
         program("call", server.url, "demo.add", "2", "3", "--timeout", "300ms").fails(
