@@ -1,78 +1,26 @@
 #!/usr/bin/env python3
-"""Our programs as clients of scripted servers: MongoDB's own MockupDB, and raw_server.py for what
-that cannot say.
+"""Our programs as clients of MongoDB's own scripted server, MockupDB.
 
 usage: mockupdb_test.py OOCRPC [CASE...]
 """
 import contextlib
 import json
 import pathlib
-import queue
-import signal
-import subprocess
 import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from cases import cases, go_on_with  # noqa: E402
+from cases import go_on_with  # noqa: E402
 
 go_on_with("mockupdb")
 
 import bson  # noqa: E402
 from bson import Decimal128, Int64, Timestamp  # noqa: E402
 from bson.son import SON  # noqa: E402
-from mockupdb import Command, MockupDB, OpMsg, OpMsgReply  # noqa: E402
+from mockupdb import Command, MockupDB, OpMsg  # noqa: E402
 
-from raw_server import HELLO, OP_MSG, ZLIB, compressed, message, raw_server  # noqa: E402
-
-OOCRPC = sys.argv[1]
-PATIENCE = 60  # seconds; only a case that fails waits so long
-known = {}
-
-
-def case(function):
-    known[function.__name__] = function
-    return function
-
-
-def equal(got, expected):
-    assert got == expected, f"got {got!r:.500}, expected {expected!r:.500}"
-
-
-def values(text):
-    """The JSON values of an output, however they are laid out."""
-    decoder, found = json.JSONDecoder(), []
-    while text := text.lstrip():
-        value, end = decoder.raw_decode(text)
-        found.append(value)
-        text = text[end:]
-    return found
-
-
-class program:
-    """A running `oocrpc`."""
-
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([OOCRPC, *arguments], text=True, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
-
-    def ends(self, code):
-        """What it wrote to stdout and stderr, once it ended with that exit code."""
-        out, err = self.process.communicate(timeout=PATIENCE)
-        assert self.process.returncode == code, \
-            f"exit code {self.process.returncode}, not {code}: {out!r} {err!r}"
-        assert code == 0 or (err.startswith("oocrpc: ") and err.count("\n") == 1), err
-        return out, err
-
-    def gives(self, *expected):
-        equal(values(self.ends(0)[0]), list(expected))
-
-    def fails(self, code, *words):
-        """It ends with that code, nothing on stdout, and all those words on stderr."""
-        out, err = self.ends(code)
-        equal(out, "")
-        for word in words:
-            assert word in err, f"no {word!r} in {err!r}"
+from program import PATIENCE, case, equal, program, run_cases, values  # noqa: E402
+from raw_server import HELLO  # noqa: E402
 
 
 @contextlib.contextmanager
@@ -237,6 +185,18 @@ def limits_of_the_server_are_kept():
             assert not server.got(timeout=0)
 
 
+@case
+def what_is_unacknowledged_is_sent_and_not_waited_for():
+    text = '{"insert": "log", "documents": [{"a": 1}, {"a": 2}]}'
+    with mockup() as server:
+        p = program("command", server.url, "shop", text, "--unacknowledged")
+        request = received(server, "shop")
+        equal((request.flags, request.command_name), (2, "insert"))
+        equal(request.doc["writeConcern"], {"w": 0})
+        equal([d["a"] for d in request.doc["documents"]], [1, 2])
+        equal(p.ends(0)[0], "")
+
+
 # Replies
 
 
@@ -293,17 +253,6 @@ def an_error_may_lack_its_code_and_even_its_text():
     p.fails(1)
 
 
-@case
-def a_reply_with_more_to_come_is_no_reply_by_itself():
-    """Not asked for: what follows belongs to nobody, and the next call gets its own answer."""
-    with mockup() as server:
-        p = program("call", server.url, "demo.add", "2", "3", "--timeout", "3s")
-        request = received(server, "demo")
-        request.reply(OpMsgReply({"reply": 5, "ok": 1.0}, flags=2))
-        code = p.process.wait(PATIENCE)
-        assert code in (0, 76), (code, p.process.stderr.read())
-
-
 # Cursors
 
 
@@ -330,6 +279,19 @@ def a_cursor_is_followed_to_its_end():
 
 
 @case
+def a_command_prints_the_documents_of_its_cursor():
+    with mockup() as server:
+        p = program("command", server.url, "shop", '{"find": "things", "batchSize": 1}')
+        request = received(server, "shop")
+        equal(plain(request.doc), SON([("find", "things"), ("batchSize", 1)]))
+        request.reply({"cursor": {"id": Int64(5), "ns": "shop.things", "firstBatch": [{"x": 1}]}})
+        more = received(server, "shop")
+        equal((more.doc["getMore"], more.doc["collection"]), (5, "things"))
+        more.reply({"cursor": {"id": Int64(0), "ns": "shop.things", "nextBatch": [{"x": 2}]}})
+        p.gives({"x": 1}, {"x": 2})
+
+
+@case
 def a_cursor_that_is_closed_already_asks_nothing_more():
     with mockup() as server:
         p = program("call", server.url, "demo.count", "5")
@@ -349,146 +311,5 @@ def an_error_in_the_middle_of_a_cursor_ends_it():
         assert "cursor_not_found" in err and "77" in err, err
 
 
-# What MockupDB cannot do
-
-
-@case
-def leaving_a_cursor_early_kills_it():
-    """MockupDB reads no request of a program that has gone."""
-    asked, killed = threading.Event(), queue.Queue()
-
-    def answer(peer, request):
-        name = next(iter(request.document))
-        if name == "count":
-            batch = {"id": Int64(77), "ns": "demo.$cmd.count", "firstBatch": [{"x": 0}]}
-            peer.send(message({"cursor": batch, "ok": 1.0}, to=request.id))
-        elif name == "getMore":
-            asked.set()  # and never answered
-        else:
-            killed.put(request.document)
-    with raw_server(answer) as server:
-        p = program("call", server.url, "demo.count", "5")
-        assert asked.wait(PATIENCE), "no getMore came"
-        p.process.send_signal(signal.SIGINT)
-        document = killed.get(timeout=PATIENCE)
-        equal((document["killCursors"], document["$db"]), ("$cmd.count", "demo"))
-        equal([(x, type(x)) for x in document["cursors"]], [(77, Int64)])
-        p.process.communicate(timeout=PATIENCE)
-        equal(p.process.returncode, 130)
-
-
-@case
-def a_reply_to_another_request_is_not_taken():
-    def answer(peer, request):
-        peer.send(message({"reply": 999, "ok": 1.0}, to=request.id + 1))
-        peer.send(message({"reply": 5, "ok": 1.0}, to=request.id))
-    with raw_server(answer) as server:
-        p = program("call", server.url, "demo.add", "2", "3", "--timeout", "5s")
-        out, err = p.process.communicate(timeout=PATIENCE)
-        assert (p.process.returncode, out) in ((0, "5\n"), (76, "")), (p.process.returncode, out, err)
-
-
-@case
-def silence_ends_with_the_deadline():
-    with raw_server(lambda peer, request: None) as server:
-        program("call", server.url, "demo.add", "2", "3", "--timeout", "300ms").fails(
-            124, "deadline_exceeded")
-
-
-@case
-def a_server_that_never_greets_ends_with_the_deadline():
-    with mockup(hello=None) as server:
-        program("call", server.url, "demo.add", "2", "3", "--timeout", "300ms").fails(124)
-
-
-@case
-def hanging_up_before_and_within_a_reply_is_unavailable():
-    whole = message({"reply": "x" * 5000, "ok": 1.0}, to=0)
-    for part in (b"", whole[:3], whole[:16], whole[:2000]):
-        def answer(peer, request, part=part):
-            head = part[:8] + request.id.to_bytes(4, "little") + part[12:]
-            peer.send(part if len(part) < 16 else head)
-            peer.hang_up()
-        with raw_server(answer) as server:
-            program("call", server.url, "demo.add", "2", "3").fails(69, "unavailable")
-
-
-@case
-def replies_arrive_byte_by_byte():
-    def answer(peer, request):
-        for byte in message({"reply": 5, "ok": 1.0}, to=request.id):
-            peer.send(bytes([byte]))
-    with raw_server(answer) as server:
-        program("call", server.url, "demo.add", "2", "3").gives(5)
-
-
-@case
-def what_is_no_message_is_a_protocol_error():
-    document = {"reply": 5, "ok": 1.0}
-    good = message(document, to=1)
-    wrong = {
-        "a length below 16": b"\x0f" + good[1:],
-        "a length beyond all limits": b"\xff\xff\xff\x7f" + good[4:],
-        "an opcode that no server sends": message(document, to=1, opcode=2010),
-        "a required flag that is not known": message(document, to=1, flags=4),
-        "a kind of section that is not known": good[:20] + b"\x09" + good[21:],
-        "a document that lies about its length": good[:21] + b"\xff" + good[22:],
-    }
-    for what, data in wrong.items():
-        def answer(peer, request, data=data):
-            peer.send(data[:8] + request.id.to_bytes(4, "little") + data[12:])
-        with raw_server(answer) as server:
-            try:
-                program("call", server.url, "demo.add", "2", "3", "--timeout", "5s").fails(
-                    76, "protocol_error")
-            except AssertionError as e:
-                raise AssertionError(f"{what}: {e}") from e
-
-
-@case
-def compression_is_used_where_both_want_it():
-    seen = []
-
-    def answer(peer, request):
-        seen.append(request)
-        reply = message({"reply": "y" * 3000, "ok": 1.0}, to=request.id)
-        peer.send(compressed(reply) if request.compressor else reply)
-    for offered in (["zlib"], ["none of ours"], None):
-        hello = {**HELLO, **({"compression": offered} if offered else {})}
-        with raw_server(answer, hello) as server:
-            p = program("call", server.url + "/?compressors=zlib", "demo.echo", "x" * 3000)
-            p.gives("y" * 3000)
-            greeting, request = server.greetings[0], seen.pop()
-            equal((greeting.opcode, greeting.compressor), (OP_MSG, None))
-            equal(greeting.document["compression"], ["zlib"])
-            equal(request.compressor, ZLIB if offered == ["zlib"] else None)
-            equal(request.document["echo"], ["x" * 3000])
-
-
-@case
-def the_next_host_is_tried_where_one_does_not_answer():
-    with raw_server(None) as gone:
-        pass
-    with raw_server(lambda p, r: p.send(message({"reply": 5, "ok": 1.0}, to=r.id))) as server:
-        program("call", f"mongodb://{gone.address},{server.address}/", "demo.add", "2", "3",
-                "--timeout", "20s").gives(5)
-
-
-@case
-def options_of_a_url_are_known_or_refused_by_name():
-    def answer(peer, request):
-        peer.send(message({"reply": 5, "ok": 1.0}, to=request.id))
-    with raw_server(answer) as server:
-        known_ones = "retryWrites=false&appName=poems&directConnection=true&connectTimeoutMS=5000"
-        program("call", f"{server.url}/?{known_ones}", "demo.add", "2", "3").gives(5)
-        greeting = server.greetings[-1].document["client"]
-        equal(greeting["application"], {"name": "poems"})
-        for option in ("nonsense=1", "replicaSet=rs0&nonsense=1"):
-            program("call", f"{server.url}/?{option}", "demo.add", "2", "3").fails(64, "nonsense")
-
-
 if __name__ == "__main__":
-    run = cases()
-    for name in sys.argv[2:] or known:
-        run.run(name, known[name])
-    run.end()
+    run_cases()

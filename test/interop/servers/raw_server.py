@@ -1,6 +1,6 @@
 """A server for what no MongoDB server does: wrong numbers, half a message, nothing at all.
 
-It greets each connection as a MongoDB server does, and hands every other message to the test:
+It greets each connection as a MongoDB server does (unless `hello` is None), and hands every other message to the test:
 
     with raw_server(lambda c, r: c.send(message({"reply": 5, "ok": 1.0}, to=r.id))) as s:
         run("call", s.url, "demo.add", "2", "3")
@@ -89,7 +89,8 @@ class raw_server:
                 while r := peer.receive():
                     if next(iter(r.document)).lower() in ("hello", "ismaster"):
                         self.greetings.append(r)
-                        peer.send(message(self.hello, to=r.id))
+                        if self.hello:
+                            peer.send(message(self.hello, to=r.id))
                     else:
                         self.answer(peer, r)
             except OSError:

@@ -1,7 +1,5 @@
 /* libmongoc as a client of `oocrpcd demo`, for interop_test.py, which says how they talk.
- *
- * usage: libmongoc_client [CASE...]: those cases, without a word all
- *        libmongoc_client --hang: makes one call that does not end, to be killed in
+ * With --hang it makes one call that does not end, to be killed in.
  */
 #include "support.h"
 
@@ -15,16 +13,20 @@ static void log_warnings(mongoc_log_level_t level, const char* domain, const cha
     (void)data;
 }
 
-static bool wanted(const char* name, int argc, char** argv) {
-    for (int i = 1; i < argc; ++i)
-        if (strcmp(argv[i], name) == 0) return true;
-    return argc == 1;
+/* Whether OOCRPC_CASES, names with commas between, has the name or is not set. */
+static bool wanted(const char* name) {
+    const char* names = getenv("OOCRPC_CASES");
+    const size_t size = strlen(name);
+    if (!names) return true;
+    for (const char* at = names; (at = strstr(at, name)); ++at)
+        if ((at == names || at[-1] == ',') && (at[size] == ',' || at[size] == '\0')) return true;
+    return false;
 }
 
-static int run(const struct test_case* cases, int argc, char** argv) {
+static int run(const struct test_case* cases) {
     int failed = 0;
     for (; cases->name; ++cases) {
-        if (!wanted(cases->name, argc, argv)) continue;
+        if (!wanted(cases->name)) continue;
         const bool ok = cases->run();
         if (ok)
             printf("ok %s\n", cases->name);
@@ -36,8 +38,22 @@ static int run(const struct test_case* cases, int argc, char** argv) {
     return failed;
 }
 
+static int run_all(void) {
+    bson_t reply;
+    bson_error_t error;
+    const bool there = command(client, "admin", JSON({"ping": 1}), &reply, &error);
+    bson_destroy(&reply);
+    if (!there) {
+        printf("no server answers: %s\n", error.message);
+        return 1;
+    }
+    return run(connection_cases) + run(call_cases) + run(cancelling_cases) + run(cursor_cases) +
+           run(write_cases);
+}
+
 int main(int argc, char** argv) {
     const char* url = getenv("OOCRPC_URL");
+    const bool hang = argc == 2 && strcmp(argv[1], "--hang") == 0;
     mongoc_init();
     mongoc_log_set_handler(log_warnings, NULL);
     server_uri = mongoc_uri_new(url ? url : "");
@@ -49,16 +65,7 @@ int main(int argc, char** argv) {
     mongoc_uri_set_option_as_bool(server_uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
     client = connect_with(MONGOC_URI_CONNECTTIMEOUTMS, "20000");
 
-    int failed = 0;
-    if (argc == 2 && strcmp(argv[1], "--hang") == 0) {
-        failed = !answers(client, JSON({"sleep_ms": [600000]}), "");
-    } else {
-        failed += run(connection_cases, argc, argv);
-        failed += run(call_cases, argc, argv);
-        failed += run(cancelling_cases, argc, argv);
-        failed += run(cursor_cases, argc, argv);
-        failed += run(write_cases, argc, argv);
-    }
+    const int failed = hang ? !answers(client, JSON({"sleep_ms": [600000]}), "") : run_all();
     mongoc_client_destroy(client);
     mongoc_uri_destroy(server_uri);
     mongoc_cleanup();
