@@ -35,6 +35,26 @@ def compressed(plain):
     return struct.pack("<i", 16 + len(body)) + plain[4:12] + struct.pack("<i", OP_COMPRESSED) + body
 
 
+def decode(data):
+    return bson.decode(data, CodecOptions(document_class=SON))
+
+
+def merged(body):
+    """The document of an OP_MSG, its sections of kind 1 as arrays in it."""
+    document, arrays, at = None, {}, 4
+    while at < len(body):
+        size = struct.unpack_from("<i", body, at + 1)[0]
+        content = body[at + 1:at + 1 + size]
+        if body[at] == 0:
+            document = decode(content)
+        else:
+            name, documents = content[4:].split(b"\0", 1)
+            arrays[name.decode()] = bson.decode_all(documents)
+        at += 1 + size
+    document.update(arrays)
+    return document
+
+
 class connection:
     def __init__(self, sock):
         self.socket = sock
@@ -57,10 +77,11 @@ class connection:
         if opcode == OP_COMPRESSED:
             opcode, _, compressor = struct.unpack_from("<iiB", body)
             body = zlib.decompress(body[9:])
-        begin = body.index(b"\0", 4) + 9 if opcode == OP_QUERY else 5
-        flags = struct.unpack_from("<I", body)[0]
-        document = bson.decode(body[begin:], CodecOptions(document_class=SON))
-        return request(number, opcode, flags, document, compressor)
+        if opcode == OP_QUERY:
+            document = decode(body[body.index(b"\0", 4) + 9:])
+        else:
+            document = merged(body)
+        return request(number, opcode, struct.unpack_from("<I", body)[0], document, compressor)
 
 
 class raw_server:

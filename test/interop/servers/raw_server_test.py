@@ -6,6 +6,7 @@ usage: raw_server_test.py OOCRPC [CASE...]
 import pathlib
 import queue
 import signal
+import socket
 import sys
 import threading
 
@@ -43,6 +44,20 @@ def leaving_a_cursor_early_kills_it():
         equal([(x, type(x)) for x in document["cursors"]], [(77, Int64)])
         p.process.communicate(timeout=PATIENCE)
         equal(p.process.returncode, 130)
+
+
+@case
+def what_is_unacknowledged_is_sent_and_not_waited_for():
+    text = '{"insert": "log", "documents": [{"a": 1}, {"a": 2}]}'
+    seen = queue.Queue()
+    with raw_server(lambda peer, request: seen.put(request)) as server:
+        p = program("command", server.url, "shop", text, "--unacknowledged")
+        request = seen.get(timeout=PATIENCE)
+        equal((request.flags, request.document["insert"], request.document["$db"]),
+              (2, "log", "shop"))
+        equal(request.document["writeConcern"], {"w": 0})
+        equal([d["a"] for d in request.document["documents"]], [1, 2])
+        equal(p.ends(0)[0], "")
 
 
 @case
@@ -146,11 +161,12 @@ def compression_is_used_where_both_want_it():
 
 @case
 def the_next_host_is_tried_where_one_does_not_answer():
-    with raw_server(None) as gone:
-        pass
-    with raw_server(lambda p, r: p.send(message({"reply": 5, "ok": 1.0}, to=r.id))) as server:
-        program("call", f"mongodb://{gone.address},{server.address}/", "demo.add", "2", "3",
-                "--timeout", "20s").gives(5)
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # and does not listen
+        gone = "127.0.0.1:%d" % unheard.getsockname()[1]
+        with raw_server(lambda p, r: p.send(message({"reply": 5, "ok": 1.0}, to=r.id))) as server:
+            program("call", f"mongodb://{gone},{server.address}/", "demo.add", "2", "3",
+                    "--timeout", "20s").gives(5)
 
 
 @case
