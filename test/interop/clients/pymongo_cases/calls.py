@@ -67,7 +67,7 @@ EVERY_TYPE = [
     (0x05, struct.pack("<iB", 3, 0) + b"\0\1\2"), (0x05, struct.pack("<iB", 2, 0x80) + b"\xff\0"),
     (0x05, struct.pack("<iBi", 7, 2, 3) + b"old"), (0x05, struct.pack("<iB", 16, 4) + bytes(16)),
     (0x06, b""), (0x07, bytes(range(12))), (0x08, b"\0"), (0x08, b"\1"),
-    (0x09, struct.pack("<q", -62135596800001)), (0x0A, b""), (0x0B, b"^a/b\0im\0"),
+    (0x09, struct.pack("<q", -1)), (0x0A, b""), (0x0B, b"^a/b\0im\0"),
     (0x0C, text("db.coll") + bytes(range(12))), (0x0D, text("return 1;")), (0x0E, text("symbol")),
     (0x0F, with_length(text("return x;") + INNER)),
     (0x10, struct.pack("<i", -2**31)), (0x11, struct.pack("<II", 7, 2**32 - 1)),

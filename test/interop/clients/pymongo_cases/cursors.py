@@ -100,12 +100,17 @@ def run_cursor_command():
 @case
 def exhaust_cursor():
     """An old OP_QUERY that asks for all replies without asking again."""
+    client = connected(socketTimeoutMS=20_000)
+    methods = client.demo
     for n in (0, 7, 1000):
-        found = demo.count.find({"n": n}, cursor_type=CursorType.EXHAUST)
+        found = methods.count.find({"n": n}, cursor_type=CursorType.EXHAUST)
         equal([d["reply"] for d in found], [*range(n)])
+    slow = methods.count_slow.find({"n": 3, "ms": 30}, cursor_type=CursorType.EXHAUST)
+    equal([d["reply"] for d in slow], [*range(3)])
     with raises(errors.OperationFailure, 9):
-        list(demo.add.find({"a": "x", "b": 1}, cursor_type=CursorType.EXHAUST))
-    equal(demo.command("add", [2, 3])["reply"], 5)
+        list(methods.add.find({"a": "x", "b": 1}, cursor_type=CursorType.EXHAUST))
+    equal(methods.command("add", [2, 3])["reply"], 5)
+    client.close()
 
 
 @case
