@@ -56,6 +56,8 @@ def find_limit():
     equal([d["reply"] for d in demo.count.find({"n": 1000}).limit(5).batch_size(2)], [*range(5)])
     equal([d["reply"] for d in demo.count.find({"n": 1000}).skip(3).limit(2)], [3, 4])
     equal([d["reply"] for d in demo.count.find({"n": 1000}).limit(-4)], [*range(4)])
+    slow = demo.count_slow.find({"n": 5, "ms": 30}).limit(-4)  # one batch, and no other
+    equal([d["reply"] for d in slow], [*range(4)])
     until(lambda: stats()["in_flight"] == 1)
 
 
