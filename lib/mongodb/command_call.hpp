@@ -74,6 +74,8 @@ message reply_ok(context& c);
 
 // rpc.cpp: a first key that is no command of MongoDB's is a method.
 maybe_awaitable<message> call_method(const layer& of, context& c, message call);
+/// A command that is answered neither here nor, as it has keys beside a text, by a method.
+maybe_awaitable<message> other_command(command_call cmd);
 
 // find.cpp
 maybe_awaitable<message> find(command_call cmd);

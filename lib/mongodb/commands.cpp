@@ -57,7 +57,7 @@ static_assert(std::ranges::is_sorted(table, {}, &entry::name));
 maybe_awaitable<message> answer_command(const layer& of, context& c, message call) {
     command_call cmd{of, c, std::move(call)};
     const auto at = std::ranges::lower_bound(table, cmd.name(), {}, &entry::name);
-    if (at == table.end() || at->name != cmd.name()) return unknown(std::move(cmd));
+    if (at == table.end() || at->name != cmd.name()) return other_command(std::move(cmd));
     return at->answer(std::move(cmd));
 }
 

@@ -3,6 +3,7 @@
 #include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
+#include "pass_on.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -64,9 +65,30 @@ bool kill(const command_call& cmd, std::int64_t number) {
 
 } // namespace
 
+namespace {
+
+/// It may be a cursor of the server behind a proxy.
+awaitable<message> get_more_elsewhere(command_call cmd, std::int64_t number) {
+    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
+    if (!to) not_found(number);
+    co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+}
+
+awaitable<message> kill_elsewhere(command_call cmd, message killed_here) {
+    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
+    if (!to) co_return killed_here;
+    co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+}
+
+} // namespace
+
 maybe_awaitable<message> get_more(command_call cmd) {
     const auto number = as_integer(cmd.subject());
     if (!number) wrong_type("getMore", "int64", cmd.subject());
+    if (!find_cursor(cmd.of, *number)) {
+        cmd.call.own();
+        return get_more_elsewhere(std::move(cmd), *number);
+    }
     auto from = own_cursor(cmd, *number);
     return next_batch(cmd.of, cmd.c, std::move(from), read_request(cmd));
 }
@@ -81,12 +103,16 @@ maybe_awaitable<message> kill_cursors(command_call cmd) {
         (kill(cmd, *number) ? killed : missing).push_back(*number);
     }
     const std::vector<std::int64_t> none;
-    return reply_with(cmd.c, [&](bson::document_writer& d) {
+    auto reply = reply_with(cmd.c, [&](bson::document_writer& d) {
         d.add("cursorsKilled", killed);
         d.add("cursorsNotFound", missing);
         d.add("cursorsAlive", none);
         d.add("cursorsUnknown", none);
     });
+    if (!killed.empty() || missing.empty()) return reply;
+    cmd.call.own();
+    reply.own();
+    return kill_elsewhere(std::move(cmd), std::move(reply));
 }
 
 } // namespace oocrpc::mongodb

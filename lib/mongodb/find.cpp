@@ -5,6 +5,7 @@
 
 #include "cursors.hpp"
 #include "old_mapping.hpp"
+#include "pass_on.hpp"
 
 #include <oocrpc/context.hpp>
 
@@ -117,6 +118,10 @@ awaitable<message> wait_for(command_call cmd, query q, awaitable<message> work) 
 awaitable<message> query_later(command_call cmd, reader read) {
     std::string name = cmd.within(cmd.subject_text());
     const auto m = co_await resolve(cmd.of, cmd.c, name);
+    if (!m->described) {
+        auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
+        if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    }
     auto q = read(cmd);
     if (m->streams)
         co_return co_await open_stream(cmd.of, cmd.c, m, q.arguments, std::move(q.terms), q.ask);

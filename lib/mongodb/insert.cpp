@@ -5,6 +5,7 @@
 #include <oocrpc/context.hpp>
 
 #include "errors.hpp"
+#include "pass_on.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -59,6 +60,10 @@ awaitable<message> insert_all(command_call cmd) {
     const bool stop = !ordered || is_true(*ordered);
     std::string name = cmd.within(cmd.subject_text());
     const auto m = co_await resolve(cmd.of, cmd.c, name);
+    if (!m->described) {
+        auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
+        if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    }
     std::int32_t index = 0;
     std::int32_t done = 0;
     byte_buffer errors, kept;

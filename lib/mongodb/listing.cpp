@@ -6,6 +6,7 @@
 #include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
+#include "pass_on.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -36,6 +37,8 @@ std::optional<std::string> wanted_name(const command_call& cmd) {
 }
 
 awaitable<message> databases(command_call cmd) {
+    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
+    if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
     const auto methods = co_await list_methods(cmd.of, cmd.c);
     const auto wanted = wanted_name(cmd);
     std::set<std::string_view> services;
@@ -74,6 +77,8 @@ void add_collection(bson::array_writer& list, std::string_view name, bool only_n
 }
 
 awaitable<message> collections(command_call cmd) {
+    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
+    if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
     const auto methods = co_await list_methods(cmd.of, cmd.c);
     const auto wanted = wanted_name(cmd);
     byte_buffer all;

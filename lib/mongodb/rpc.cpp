@@ -2,6 +2,7 @@
 
 #include "cursors.hpp"
 #include "methods.hpp"
+#include "pass_on.hpp"
 
 #include <oocrpc/context.hpp>
 
@@ -52,6 +53,10 @@ awaitable<message> open(const layer& of, context& c, message call,
     co_return co_await open_stream(of, c, m, from.arguments, std::move(terms), ask);
 }
 
+std::string service_of(const std::string& name) {
+    return name.substr(0, name.find('.'));
+}
+
 awaitable<message> call_later(const layer& of, context& c, message call, std::int32_t window) {
     std::string name(call.method);
     const auto m = co_await resolve(of, c, name);
@@ -63,6 +68,10 @@ awaitable<message> call_later(const layer& of, context& c, message call, std::in
             answer = outcome.take();
         else
             answer = co_await outcome.wait();
+    } else if (auto to = co_await command_method(of, c, service_of(name))) {
+        byte_buffer command;
+        write_command(call, command);
+        co_return co_await pass_on(of, c, std::move(to), command);
     } else {
         answer = co_await invoke_unknown(of, c, std::move(name), call.body);
     }
@@ -85,6 +94,30 @@ maybe_awaitable<message> call_method(const layer& of, context& c, message call) 
     }
     call.own();
     return call_later(of, c, std::move(call), window);
+}
+
+namespace {
+
+/// Further keys beside a text are no arguments: only another server can know what they are.
+awaitable<message> answer_elsewhere(command_call cmd) {
+    std::string name(cmd.call.method);
+    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
+    if (m->described) {
+        auto outcome = call_method(cmd.of, cmd.c, message::call(cmd.call.method, cmd.subject()));
+        if (outcome.ready()) co_return outcome.take();
+        co_return co_await outcome.wait();
+    }
+    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
+    if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    co_return message::error(0, errc::no_such_method,
+                             "no such command: '" + std::string(cmd.name()) + "'");
+}
+
+} // namespace
+
+maybe_awaitable<message> other_command(command_call cmd) {
+    cmd.call.own();
+    return answer_elsewhere(std::move(cmd));
 }
 
 } // namespace oocrpc::mongodb

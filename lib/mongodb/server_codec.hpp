@@ -42,6 +42,7 @@ struct mongodb_server_codec::state {
                      oocrpc::message& out);
     /// The command that is in scratch.
     void built(std::string_view database, std::string_view name, oocrpc::message& out);
+    bool is_whole(const mongodb::command& c) const noexcept;
     bool is_cancel(std::string_view name, bytes document, oocrpc::message& out);
     void name_method(std::string_view database, std::string_view name, oocrpc::message& out);
     void expect_answer(oocrpc::message& out);

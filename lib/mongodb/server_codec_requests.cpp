@@ -94,7 +94,8 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
     if (auto why = read_command(msg_.body, c); !why.empty()) return "OP_MSG: " + why;
     if (c.database.empty()) return "OP_MSG: $db is missing or empty";
     const auto own = mongodb::own_command(c.name, c.value.t);
-    if (own.empty()) {
+    const bool whole = own.empty() && is_whole(c);
+    if (own.empty() && !whole) {
         call(c, msg_.body, out);
         return {};
     }
@@ -104,7 +105,7 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
         merge(document, msg_.sections, scratch_);
         document = scratch_;
     }
-    own_command(own, c, document, out);
+    own_command(whole ? c.name : own, c, document, out);
     return {};
 }
 
@@ -132,10 +133,11 @@ std::string mongodb_server_codec::state::read_query(bytes message, oocrpc::messa
     if (c.max_time < 0) c.max_time = query.max_time;
     msg_.sections.clear();
     const auto own = mongodb::own_command(c.name, c.value.t);
-    if (own.empty())
+    const bool whole = own.empty() && is_whole(c);
+    if (own.empty() && !whole)
         call(c, query.document, out);
     else
-        own_command(own, c, query.document, out);
+        own_command(whole ? c.name : own, c, query.document, out);
     return {};
 }
 
@@ -172,6 +174,12 @@ std::string mongodb_server_codec::state::read_insert(bytes message, oocrpc::mess
     out.oneway = true;
     built(at.database, "insert", out);
     return {};
+}
+
+/// Commands on collections, as `{update: "c", updates: [...]}`: no form of a call has further keys
+/// beside a text.
+bool mongodb_server_codec::state::is_whole(const command& c) const noexcept {
+    return c.value.t == bson::type::string && (c.further || !msg_.sections.empty());
 }
 
 void mongodb_server_codec::state::call(const command& c, bytes document, oocrpc::message& out) {

@@ -32,7 +32,7 @@ LEVELS = [
     "method streaming caller peer client* server* arguments typed_handler service built_in layers "
     "protocols call_registry "
     "command_options command_call commands source cursor* session methods rpc find insert hello "
-    "listing diagnostics operations old_mapping",
+    "listing diagnostics operations old_mapping pass_on",
     # 5: the umbrella
     "oocrpc",
 ]
