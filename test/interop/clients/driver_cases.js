@@ -338,7 +338,7 @@ function driverCases(driver, connect, main, observer) {
       for (const how of ['', 'KILL']) {
         const lost = errorOf(call({ sleep_ms: [FOREVER_MS] }));
         await inFlight(1);
-        restart(how);
+        await restart(how);
         await lost;
         await until('a call after the restart', async () => {
           const answer = await call({ add: [1, 2] }).catch(() => null);

@@ -3,9 +3,11 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const { createRequire } = require('node:module');
+const { promisify } = require('node:util');
 
 const URL_OF_SERVER = process.env.OOCRPC_URL;
 const BOUND_MS = 10000;
+const read = promisify(fs.read);
 
 const packages = createRequire(`${process.env.OOCRPC_PACKAGES}/clients/`);
 
@@ -49,7 +51,7 @@ async function until(what, ask) {
     const answer = await ask();
     if (answer) return answer;
     if (Date.now() > end) throw new Error(`${what}: not within ${BOUND_MS} ms`);
-    await new Promise((done) => setTimeout(done, 10));
+    await pause(10);
   }
 }
 
@@ -64,26 +66,27 @@ async function errorOf(promise) {
   throw new Error(`expected an error, got ${JSON.stringify(result)}`);
 }
 
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
 // Some of stdin, at least one byte; mongosh has made it non-blocking.
-function readSome(line) {
+async function readSome() {
   for (;;) {
     try {
-      const n = fs.readSync(0, line);
-      if (n === 0) throw new Error('the harness is gone');
-      return line.toString('utf8', 0, n);
+      const { bytesRead, buffer } = await read(0, Buffer.alloc(64), 0, 64, null);
+      if (bytesRead === 0) throw new Error('the harness is gone');
+      return buffer.toString('utf8', 0, bytesRead);
     } catch (e) {
       if (e.code !== 'EAGAIN') throw e;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      await pause(5);
     }
   }
 }
 
-// Has the harness stop and start the server; blocks this process, which is idle then.
-function restart(how = '') {
+// Has the harness stop and start the server.
+async function restart(how = '') {
   tell(`RESTART${how && ' '}${how}`);
-  const line = Buffer.alloc(64);
   let text = '';
-  while (!text.includes('\n')) text += readSome(line);
+  while (!text.includes('\n')) text += await readSome();
   if (text !== 'READY\n') throw new Error(`the harness said ${JSON.stringify(text)}`);
 }
 
