@@ -85,7 +85,8 @@ awaitable<byte_buffer> cursor::batch(batch_request ask) {
         auto until = ask.until;
         bool hasten = false;
         while (fill(out, ask) == filling::dry) {
-            if (out.count() > 0 && !std::exchange(hasten, true))
+            // Who wants all in one batch, as an exhaust cursor of before OP_MSG, waits for all.
+            if (out.count() > 0 && ask.size < INT32_MAX && !std::exchange(hasten, true))
                 until = clock::of(home()).after(options_.batch_wait);
             const bool some = co_await arrives(until);
             if (!some) break;
