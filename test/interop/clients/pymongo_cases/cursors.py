@@ -63,6 +63,7 @@ def find_limit():
 
 @case
 def early_cursor_close():
+    until(lambda: stats()["in_flight"] == 1)
     before = stats()["cancelled"]
     cursor = demo.count.find({"n": 1_000_000_000}, batch_size=2)
     equal([next(cursor)["reply"] for _ in range(3)], [0, 1, 2])
