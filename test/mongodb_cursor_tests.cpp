@@ -208,6 +208,15 @@ TEST_CASE("a batch goes out 20 ms after its first document") {
     });
 }
 
+TEST_CASE("a batch that is the only one waits for all of its documents") {
+    with_driver([](fixture& at) -> awaitable<void> {
+        const json one = co_await at.db.run(find_count(3, 50, R"("singleBatch": true, )"));
+        CHECK(content(one) == "0,1,2.");
+        const json most = co_await at.db.run(find_count(3, 50, R"("batchSize": 2147483647, )"));
+        CHECK(content(most) == "0,1,2.");
+    });
+}
+
 TEST_CASE("getMore waits for a document, with maxTimeMS no longer than that") {
     with_driver([](fixture& at) -> awaitable<void> {
         auto& time = clock::of(at.ex);

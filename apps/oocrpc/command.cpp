@@ -59,7 +59,8 @@ awaitable<exit_code> send(const command_command& c) {
             print(c, next.body, layout::compact);
             continue;
         }
-        if (next.raw) print(c, next.body, layout::indented);
+        // A proxy's own callers get it as a result like any other.
+        if (next.body.t == bson::type::document) print(c, next.body, layout::indented);
         co_return exit_code::ok;
     }
 }

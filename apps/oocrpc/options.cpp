@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include <oocrpc/bson.hpp>
-#include <oocrpc/url.hpp>
+#include <oocrpc/client.hpp>
 #include <support/parse.hpp>
 
 #include "commands.hpp"
@@ -13,7 +13,8 @@ constexpr char mark = '\x01';
 
 std::string check_url(const std::string& text) {
     try {
-        url::parse(text);
+        asio::io_context none;
+        const client checked(none.get_executor(), text); // which also reads the URL's options
     } catch (const rpc_error& e) {
         return e.detail();
     }

@@ -85,8 +85,10 @@ awaitable<byte_buffer> cursor::batch(batch_request ask) {
         auto until = ask.until;
         bool hasten = false;
         while (fill(out, ask) == filling::dry) {
-            // Who wants all in one batch, as an exhaust cursor of before OP_MSG, waits for all.
-            if (out.count() > 0 && ask.size < INT32_MAX && !std::exchange(hasten, true))
+            // There is no other batch, or as for an exhaust query all are to be in this one: no
+            // haste.
+            const bool whole = ask.last || ask.size == INT32_MAX;
+            if (out.count() > 0 && !whole && !std::exchange(hasten, true))
                 until = clock::of(home()).after(options_.batch_wait);
             const bool some = co_await arrives(until);
             if (!some) break;
