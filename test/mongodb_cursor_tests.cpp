@@ -3,6 +3,7 @@
 
 #include "../lib/mongodb/commands.hpp"
 
+#include <oocrpc/client.hpp>
 #include <oocrpc/server.hpp>
 
 #include <asio/executor_work_guard.hpp>
@@ -551,6 +552,43 @@ TEST_CASE("one port answers drivers and native clients") {
         co_await settle();
         CHECK(trace.stopped == 1);
         db.close();
+    });
+}
+
+TEST_CASE("our client calls, and takes a stream from cursors, on a server of ours") {
+    static constexpr method<stream<int>(int, int)> count{"demo.count", {"n", "ms"}};
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        service_trace trace;
+        server s(ex);
+        const auto where = s.listen("oocrpc://127.0.0.1:0");
+        spawned serving(ex, s.run(make_mongodb_demo(trace)));
+        const auto at = "mongodb://127.0.0.1:" + std::to_string(where.port);
+        client db = co_await connect(at);
+        json arguments = json::array({1, 2});
+        const json sum = co_await db.call("demo.add", std::move(arguments));
+        CHECK(sum == 3);
+        {
+            auto items = co_await db.open(count, 250, 0);
+            int expected = 0;
+            while (auto i = co_await items.next()) CHECK(*i == expected++);
+            CHECK(expected == 250);
+        }
+        {
+            auto some = co_await db.open(count, 1'000'000, 0);
+            for (int i = 0; i < 40; ++i) {
+                const auto item = co_await some.next();
+                REQUIRE(item);
+                CHECK(*item == i);
+            }
+        }
+        // Whoever has enough kills the cursor.
+        const bool stopped = co_await until([&] { return trace.stopped == 1; });
+        CHECK(stopped);
+        db.close();
+        s.drain();
+        co_await until([&] { return serving.done; });
+        co_await settle();
     });
 }
 
