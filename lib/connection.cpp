@@ -313,6 +313,7 @@ void connection::close(rpc_error reason) {
     asio::dispatch(executor_, [self = shared_from_this(), reason = std::move(reason)] {
         if (self->state_ == state::closed) return;
         self->state_ = state::closed;
+        if (!self->last_reason_) self->last_reason_ = reason;
         self->timer_.disarm();
         self->stream_->close();
         // Who is told may be who called us: tell from the loop.

@@ -15,7 +15,9 @@ constexpr std::size_t many_places = 256;
 std::optional<message> connection::refusal(const call_deadline& when, time_point now) const {
     // A handler that is to finish during a drain may have to call its client back.
     if (state_ != state::open && state_ != state::draining)
-        return message::error(0, errc::unavailable, "the connection is closed");
+        return last_reason_ && last_reason_->code() != errc::unavailable
+                   ? message::error(0, *last_reason_)
+                   : message::error(0, errc::unavailable, "the connection is closed");
     if (when.passed(now)) return message::error(0, errc::deadline_exceeded, when.text());
     if (dispatcher_.outgoing() + held_.size() >= options_.limit.max_outgoing)
         return message::error(0, errc::overloaded,

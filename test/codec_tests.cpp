@@ -223,4 +223,20 @@ TEST_CASE("a handshake that fails ends the connection, and the calls that waited
     });
 }
 
+TEST_CASE("a call after a handshake that failed is told why it failed") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto [here, there] = make_stream_pair(ex, ex);
+        auto caller = connection::start(std::move(here), std::make_unique<polite_codec>(), nullptr);
+        byte_peer other(std::move(there));
+        std::string no = "no";
+        co_await other.write(std::move(no));
+        co_await settle();
+        REQUIRE(caller->closed());
+        call_probe late(caller, "calc.add");
+        co_await settle();
+        CHECK(late.outcome() == "protocol_error: the peer sent: no greeting");
+    });
+}
+
 } // TEST_SUITE("codec")

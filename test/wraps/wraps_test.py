@@ -82,7 +82,7 @@ def copy_sources(target):
     for name in ("include", "lib", "apps", "test"):
         shutil.copytree(SOURCE / name, target / name)
     shutil.copytree(SOURCE / "subprojects/packagefiles", target / "subprojects/packagefiles")
-    for path in [*SOURCE.glob("meson*"), *SOURCE.glob("subprojects/*.wrap")]:
+    for path in [*SOURCE.glob("meson*"), SOURCE / "README.md", *SOURCE.glob("subprojects/*.wrap")]:
         shutil.copy(path, target / path.relative_to(SOURCE))
 
 

@@ -178,8 +178,8 @@ def options_of_a_url_are_known_or_refused_by_name():
         program("call", f"{server.url}/?{known_ones}", "demo.add", "2", "3").gives(5)
         greeting = server.greetings[-1].document["client"]
         equal(greeting["application"], {"name": "poems"})
-        for option in ("nonsense=1", "replicaSet=rs0&nonsense=1"):
-            program("call", f"{server.url}/?{option}", "demo.add", "2", "3").fails(64, "nonsense")
+        for option, name in (("nonsense=1", "nonsense"), ("appName=x&replicaSet=rs0", "replicaSet")):
+            program("call", f"{server.url}/?{option}", "demo.add", "2", "3").fails(64, name)
 
 
 if __name__ == "__main__":
