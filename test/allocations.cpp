@@ -99,12 +99,6 @@ awaitable<void> measure_all(server& s, const char* at) {
         co_await measure(db, add_later, 0, 5 + stray, "coroutine, one at a time");
         co_await measure(db, add_later, 63, 4.3, "coroutine, 64 at a time");
     }
-    {
-        const auto port = std::string(at).substr(std::string(at).rfind(':'));
-        client db(co_await this_coro::executor, "mongodb://127.0.0.1" + port);
-        co_await measure(db, add, 0, stray, "MongoDB, one at a time");
-        co_await measure(db, add, 63, stray, "MongoDB, 64 at a time");
-    }
     s.drain();
 }
 
