@@ -110,37 +110,69 @@ awaitable<void> client_core::connect(std::shared_ptr<client_core> self, slot& s)
 }
 
 awaitable<client_core::connection_ptr> client_core::open(slot& s) {
-    auto bytes = co_await reach_any();
-    connection_options options;
-    options.limit = options_.limit;
-    options.default_timeout = options_.default_timeout;
-    options.on_closed = [weak = weak_from_this(), &s](connection& c, const rpc_error& why) {
-        if (auto self = weak.lock()) self->lost(s, c, why);
-    };
-    auto codec = options_.codecs ? options_.codecs(options_.limit)
-                                 : protocols::client_codec(to_, options_.limit);
-    co_return connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
-}
-
-awaitable<std::unique_ptr<byte_stream>> client_core::reach_any() {
     std::string failures;
     for (std::size_t i = 0; i <= to_.others.size(); ++i) {
-        url one = to_;
-        if (i > 0) {
-            one.host = to_.others[i - 1].host;
-            one.port = to_.others[i - 1].port;
-        }
-        one.others.clear();
-        one.database.clear(); // errors name the address alone
-        one.options.clear();
         try {
-            co_return co_await reach(std::move(one));
+            auto one = address(i);
+            co_return co_await open_at(s, std::move(one));
         } catch (const rpc_error& e) {
-            if (e.code() == errc::cancelled) throw;
+            if (e.code() == errc::cancelled || to_.others.empty()) throw;
             failures += (failures.empty() ? "" : "; ") + e.detail();
         }
     }
     throw rpc_error(errc::unavailable, failures);
+}
+
+url client_core::address(std::size_t i) const {
+    url one = to_;
+    if (i > 0) {
+        one.host = to_.others[i - 1].host;
+        one.port = to_.others[i - 1].port;
+    }
+    one.others.clear();
+    one.database.clear(); // errors name the address alone
+    one.options.clear();
+    return one;
+}
+
+awaitable<client_core::connection_ptr> client_core::open_at(slot& s, url one) {
+    const auto until = clock_.after(options_.connect_timeout);
+    auto bytes = co_await reach(one);
+    promise<void> greeted;
+    connection_options options;
+    options.limit = options_.limit;
+    options.default_timeout = options_.default_timeout;
+    options.on_ready = [greeted]() mutable { greeted.fire(); };
+    options.on_closed = [weak = weak_from_this(), &s, greeted](connection& c,
+                                                               const rpc_error& why) mutable {
+        if (!greeted.fired()) greeted.fire();
+        if (auto self = weak.lock()) self->lost(s, c, why);
+    };
+    auto codec = options_.codecs ? options_.codecs(options_.limit)
+                                 : protocols::client_codec(to_, options_.limit);
+    auto c = connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
+    if (!c->ready()) co_await handshake(c, std::move(one), std::move(greeted), until);
+    co_return c;
+}
+
+/// A server that takes connections and does not greet is no server to put calls on.
+awaitable<void> client_core::handshake(connection_ptr c, url one, promise<void> greeted,
+                                       time_point until) {
+    std::exception_ptr failure;
+    try {
+        co_await with_deadline(until, greeted.wait());
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (!failure && c->ready() && !c->closed()) co_return;
+    auto why = c->last_reason();
+    if (!why)
+        why.emplace(errc::unavailable, one.to_string() + ": no handshake within " +
+                                           std::to_string(options_.connect_timeout.count()) +
+                                           " ms");
+    c->close(*why);
+    if (failure && is_cancelled(failure)) std::rethrow_exception(failure);
+    throw rpc_error(*why);
 }
 
 awaitable<std::unique_ptr<byte_stream>> client_core::reach(url one) {
@@ -165,7 +197,9 @@ void client_core::failed(slot& s, const rpc_error& e) {
     s.not_before = clock_.now() + backoff(s.failures++);
     s.last_error = e.detail();
     auto waiters = std::exchange(s.waiters, std::nullopt);
-    if (waiters && !waiters->fired()) waiters->fail(rpc_error(errc::unavailable, e.detail()));
+    if (!waiters || waiters->fired()) return;
+    const bool refused = e.code() == errc::protocol_error;
+    waiters->fail(refused ? e : rpc_error(errc::unavailable, e.detail()));
 }
 
 void client_core::lost(slot& s, connection& c, const rpc_error& why) {

@@ -42,7 +42,9 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     void try_to_connect(slot& s);
     static awaitable<void> connect(std::shared_ptr<client_core> self, slot& s);
     awaitable<connection_ptr> open(slot& s);
-    awaitable<std::unique_ptr<byte_stream>> reach_any();
+    url address(std::size_t i) const;
+    awaitable<connection_ptr> open_at(slot& s, url one);
+    awaitable<void> handshake(connection_ptr c, url one, promise<void> greeted, time_point until);
     awaitable<std::unique_ptr<byte_stream>> reach(url one);
     void connected(slot& s, connection_ptr c);
     void failed(slot& s, const rpc_error& e);

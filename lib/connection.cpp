@@ -97,6 +97,7 @@ void connection::process() {
     try {
         decode_all();
         codec_->speak(out_);
+        if (options_.on_ready && codec_->ready()) std::exchange(options_.on_ready, nullptr)();
         put_held();
     } catch (...) {
         // What a user's completion handler throws belongs to whoever runs the loop, as with every

@@ -42,6 +42,18 @@ struct exchange {
         CHECK(d.reason != "");
         return d.reason;
     }
+    /// The error that the codec answers to `data` by itself, which leaves the connection as it is.
+    json answered(const std::string& data) {
+        const auto m = in(data);
+        CHECK(m.kind == message_kind::ignored);
+        byte_buffer b;
+        codec.speak(b);
+        kept = t::text(b);
+        op_msg got;
+        REQUIRE(parse(t::view(kept), got) == "");
+        CHECK(read_header(t::view(kept)).response_to == 7);
+        return t::to_json(got.body);
+    }
     /// The bytes that `m` becomes.
     std::string out(const message& m, encoded expected = encoded::done) {
         byte_buffer b;
@@ -146,8 +158,12 @@ TEST_CASE("maxTimeMS is the deadline, in whatever number it comes") {
     CHECK(x.in(t::msg(R"({"f": [], "maxTimeMS": 0, "$db": "d"})")).timeout_ms == -1);
     CHECK(x.in(t::msg(R"({"find": "c", "maxTimeMS": 9, "$db": "d"})")).timeout_ms == 9);
     CHECK(x.in(t::msg(R"({"getMore": 5, "maxTimeMS": 9, "$db": "d"})")).timeout_ms == -1);
-    CHECK(x.refused(t::msg(R"({"f": [], "maxTimeMS": -1, "$db": "d"})")) != "");
-    CHECK(x.refused(t::msg(R"({"f": [], "maxTimeMS": "1", "$db": "d"})")) != "");
+    for (const auto* wrong : {"-1", R"("1")"}) {
+        const std::string tail = std::string(wrong) + R"(, "$db": "d"})";
+        const auto error = x.answered(t::msg(R"({"f": [], "maxTimeMS": )" + tail));
+        CHECK(error["code"] == 9);
+        CHECK(error["errmsg"] == "maxTimeMS: expected a number of milliseconds");
+    }
 }
 
 TEST_CASE("our own client says what else a call carries under $oocrpc") {
@@ -159,8 +175,8 @@ TEST_CASE("our own client says what else a call carries under $oocrpc") {
     CHECK(*m.meta.find("tenant") == "a");
     for (const auto* wrong :
          {"1", R"({"stream": 0})", R"({"stream": "x"})", R"({"meta": 1})", R"({"meta": {"a": 1}})"})
-        CHECK(x.refused(
-                  t::msg(std::string(R"({"f": [], "$db": "d", "$oocrpc": )") + wrong + "}")) != "");
+        CHECK(x.answered(t::msg(std::string(R"({"f": [], "$db": "d", "$oocrpc": )") + wrong +
+                                "}"))["code"] == 9);
 }
 
 TEST_CASE("a batchSize beside the arguments says how many items are wanted") {
@@ -214,8 +230,8 @@ TEST_CASE("a batch of more than 100,000 documents is refused") {
     const auto command = R"({"insert":"log","$db":"d"})";
     CHECK(x.in(t::msg(command, 0, 7, t::list_section("documents", docs))).raw);
     docs += std::string("\5\0\0\0\0", 5);
-    CHECK(x.refused(t::msg(command, 0, 7, t::list_section("documents", docs)))
-              .find("100001 exceed the limit") != std::string::npos);
+    const auto error = x.answered(t::msg(command, 0, 7, t::list_section("documents", docs)));
+    CHECK(error["errmsg"].get<std::string>().find("100001 exceed the limit") != std::string::npos);
     CHECK(x.refused(t::message(2002, t::int32(0) + t::cstring("a.b") + docs)) != "");
     std::string ids;
     for (int i = 0; i <= 100'000; ++i) ids += t::int64(i);

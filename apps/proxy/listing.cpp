@@ -52,24 +52,9 @@ awaitable<message> list(service own, std::shared_ptr<upstreams> to, context& c, 
     co_return reply_of(c, names);
 }
 
-/// Whether the upstream server takes whole commands and has no methods: a database server. Asked of
-/// it by the greeting of such servers, in which ours say that they are ours.
-awaitable<bool> takes_commands(std::shared_ptr<upstreams> to) {
-    byte_buffer greeting;
-    bson::document_writer w(greeting);
-    w.add("hello", 1);
-    w.finish();
-    auto call = message::call("admin.$cmd", {bson::type::document, greeting});
-    call.own();
-    const message answer = co_await to->exchange(std::move(call));
-    if (answer.fault || answer.body.t != bson::type::document) co_return false;
-    const auto said = answer.body.as_document();
-    co_return bson::find(said, "maxWireVersion") && !bson::find(said, "oocrpc");
-}
-
 /// What a method named `database.$cmd` is, where there is one: see command() of a client.
 awaitable<message> describe_commands(std::shared_ptr<upstreams> to, context& c, std::string name) {
-    const bool takes = co_await takes_commands(std::move(to));
+    const bool takes = co_await to->take_commands();
     if (!takes) co_return message::error(0, errc::no_such_method, "'" + name + "': no such method");
     std::vector<method_description> all(1);
     all[0].name = std::move(name);

@@ -135,6 +135,12 @@ awaitable<upstreams::items> upstreams::open(message call, call_deadline inherite
     co_return items(c->open(std::move(call), as_arrived(), inherited, window), std::move(counted));
 }
 
+awaitable<bool> upstreams::take_commands() {
+    auto c = ready();
+    if (!c) c = co_await acquire();
+    co_return c->takes_commands();
+}
+
 awaitable<message> upstreams::items::next() {
     message m = co_await source_->next();
     place_.answered = m.kind != message_kind::item;

@@ -42,6 +42,10 @@ class upstreams : public std::enable_shared_from_this<upstreams> {
     class items;
     awaitable<items> open(message call, call_deadline inherited, std::int32_t window);
 
+    /// Whether the servers take whole commands and have no methods, as the first one says that is
+    /// connected; see connection::takes_commands. Throws as open() does.
+    awaitable<bool> take_commands();
+
     const counters& counted() const noexcept { return *counters_; }
     /// Servers that are connected.
     std::size_t connected() const noexcept;

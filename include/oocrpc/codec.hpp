@@ -58,6 +58,8 @@ class codec {
     virtual std::string_view probe() const noexcept { return {}; }
     /// False while a handshake is under way: calls wait until it is over.
     virtual bool ready() const noexcept { return true; }
+    /// True where the other end takes whole commands, calls of `database.$cmd`, and has no methods.
+    virtual bool takes_commands() const noexcept { return false; }
     /// Reads the first message of `in` into `out`, which is freshly made.
     virtual decoded decode(bytes in, message& out) = 0;
     /// Appends `m` to `out`, or says why not and leaves `out` as it was.

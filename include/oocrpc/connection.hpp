@@ -32,6 +32,8 @@ struct connection_options {
     exception_text exceptions = exception_text::hidden;
     /// Who calls, where that is not the other end of the stream: for connections within a process.
     std::optional<peer_info> on_behalf_of;
+    /// The handshake is over, where the protocol has one that is not at the beginning.
+    std::function<void()> on_ready;
     /// The connection is over, for that reason.
     std::function<void(connection&, const rpc_error&)> on_closed;
     /// The peer asks for new calls to be placed elsewhere, for that reason.
@@ -88,6 +90,12 @@ class connection final : public stream_user, public std::enable_shared_from_this
     /// True where new calls can be placed: neither closed nor asked to go elsewhere.
     bool usable() const noexcept { return state_ == state::open && !going_away_; }
     bool closed() const noexcept { return state_ == state::closed; }
+    /// Why it ended or is about to, where it does.
+    const std::optional<rpc_error>& last_reason() const noexcept { return last_reason_; }
+    /// False while a handshake is under way: calls wait until it is over.
+    bool ready() const noexcept { return codec_->ready(); }
+    /// True where the other end takes whole commands and has no methods; see codec.
+    bool takes_commands() const noexcept { return codec_->takes_commands(); }
     /// Calls of ours that wait for an answer.
     std::size_t waiting() const noexcept { return dispatcher_.waiting(); }
     /// Calls of the peer that run.

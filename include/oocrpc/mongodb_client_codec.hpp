@@ -37,6 +37,8 @@ class mongodb_client_codec final : public codec {
 
     std::string_view protocol() const noexcept override { return "mongodb"; }
     bool ready() const noexcept override;
+    /// True for servers that are none of ours.
+    bool takes_commands() const noexcept override;
     decoded decode(bytes in, message& out) override;
     encoded encode(const message& m, byte_buffer& out) override;
     /// The handshake, getMore, and what kills cursors that nobody wants any more.

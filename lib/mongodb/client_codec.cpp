@@ -100,6 +100,10 @@ mongodb_client_codec::mongodb_client_codec(mongodb_client_options options, std::
 
 mongodb_client_codec::~mongodb_client_codec() = default;
 
+bool mongodb_client_codec::takes_commands() const noexcept {
+    return state_->takes_commands();
+}
+
 bool mongodb_client_codec::ready() const noexcept {
     return state_->ready();
 }

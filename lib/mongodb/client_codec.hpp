@@ -23,6 +23,7 @@ struct mongodb_client_codec::state {
     state(mongodb_client_options options, std::size_t max_message, std::size_t max_depth);
 
     bool ready() const noexcept { return stage_ == stage::ready; }
+    bool takes_commands() const noexcept { return ready() && !server_.ours; }
     decoded decode(bytes in, message& out);
     encoded encode(const message& m, byte_buffer& out);
     void speak(byte_buffer& out);

@@ -91,10 +91,17 @@ std::string mongodb_client_codec::state::greeted(bytes reply) {
 
 /// Each reply but the first of a chain answers the one before it.
 std::int32_t mongodb_client_codec::state::origin(const header& head, bool more) {
-    const auto at = std::ranges::find(chains_, head.response_to, [](auto& c) { return c.first; });
-    if (at == chains_.end()) {
-        if (more && requests_.find(head.response_to))
+    const auto known = [](auto& c) { return c.first; };
+    auto at = std::ranges::find(chains_, head.response_to, known);
+    // The server's numbers are its own and may be equal to ours: a request that waits comes first.
+    if (at == chains_.end() || requests_.find(head.response_to)) {
+        if (!more || !requests_.find(head.response_to)) return head.response_to;
+        // One chain for a request, however often it is answered.
+        at = std::ranges::find(chains_, head.response_to, [](auto& c) { return c.second; });
+        if (at == chains_.end())
             chains_.emplace_back(head.request_id, head.response_to);
+        else
+            at->first = head.request_id;
         return head.response_to;
     }
     const auto request_id = at->second;

@@ -95,11 +95,8 @@ void check(std::size_t size, std::size_t limit) {
 }
 
 void add_max_time(bson::document_writer& doc, std::int64_t ms) {
-    if (ms < 1) return;
-    if (ms <= INT32_MAX)
-        doc.add("maxTimeMS", static_cast<std::int32_t>(ms));
-    else
-        doc.add("maxTimeMS", ms);
+    // Servers refuse more than an int32, which is 24 days.
+    if (ms >= 1 && ms <= INT32_MAX) doc.add("maxTimeMS", static_cast<std::int32_t>(ms));
 }
 
 } // namespace

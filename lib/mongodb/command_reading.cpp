@@ -55,10 +55,12 @@ std::string read_generic(const bson::element& e, command& out) {
         out.database = e.value.as_string();
     } else if (e.name == "maxTimeMS") {
         const auto ms = integer(e.value);
-        if (!ms || *ms < 0) return "maxTimeMS is no number of milliseconds";
-        out.max_time = *ms ? *ms : -1;
+        if (!ms || *ms < 0)
+            out.wrong = "maxTimeMS: expected a number of milliseconds";
+        else
+            out.max_time = *ms ? *ms : -1;
     } else if (e.name == "$oocrpc") {
-        return read_extras(e.value, out);
+        out.wrong += read_extras(e.value, out);
     }
     return {};
 }

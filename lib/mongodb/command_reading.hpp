@@ -19,6 +19,7 @@ struct command {
     std::int32_t credit = 0;    ///< `$oocrpc.stream`, else `batchSize` beside the arguments
     bytes meta;                 ///< `$oocrpc.meta`, empty where it is missing
     bool further = false;       ///< keys follow the first that are arguments
+    std::string wrong;          ///< what this one command cannot mean; the message is well-formed
 };
 
 /// Returns what is wrong, or an empty text.

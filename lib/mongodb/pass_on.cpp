@@ -8,17 +8,20 @@
 namespace oocrpc::mongodb {
 namespace {
 
-// Sessions, transactions and times are agreed on with each server; the database and the deadline
-// travel beside the command.
+// Sessions and transactions are agreed on with each server; the database and the deadline travel
+// beside the command, but for getMore, where maxTimeMS is no deadline.
 constexpr std::array<std::string_view, 9> of_this_server{
     "$db",       "$clusterTime",     "$readPreference", "$oocrpc",  "lsid",
     "txnNumber", "startTransaction", "autocommit",      "maxTimeMS"};
 
 void write_without(bytes command, byte_buffer& out) {
     bson::document_writer w(out);
-    for (const auto& e : bson::elements(command))
-        if (std::ranges::find(of_this_server, e.name) == of_this_server.end())
-            w.add(e.name, e.value);
+    const bson::elements all(command);
+    const bool get_more = all.begin() != all.end() && all.begin()->name == "getMore";
+    for (const auto& e : all) {
+        const bool kept = std::ranges::find(of_this_server, e.name) == of_this_server.end();
+        if (kept || (get_more && e.name == "maxTimeMS")) w.add(e.name, e.value);
+    }
     w.finish();
 }
 

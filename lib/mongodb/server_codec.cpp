@@ -36,6 +36,11 @@ void mongodb_server_codec::state::tidy() {
     if (method_.capacity() > kept) method_ = std::string();
 }
 
+void mongodb_server_codec::state::speak(byte_buffer& out) {
+    out.append(bytes(refusals_));
+    refusals_ = byte_buffer();
+}
+
 encoded mongodb_server_codec::state::answer(const message& m, byte_buffer& out) {
     const auto* found = m.id ? pending_.find(m.id) : blamed_ ? &*blamed_ : nullptr;
     if (!found) return encoded::unsupported;
@@ -87,7 +92,8 @@ decoded mongodb_server_codec::decode(bytes in, message& out) {
     return {decoded::state::message, size, {}};
 }
 
-void mongodb_server_codec::speak(byte_buffer&) {
+void mongodb_server_codec::speak(byte_buffer& out) {
+    state_->speak(out);
     state_->tidy();
 }
 

@@ -21,6 +21,8 @@ struct mongodb_server_codec::state {
     /// One whole message, which may be compressed.
     std::string read(bytes message, oocrpc::message& out);
     encoded answer(const message& m, byte_buffer& out);
+    /// Appends the answers that no handler makes.
+    void speak(byte_buffer& out);
     /// Gives back what one large request has taken.
     void tidy();
 
@@ -42,6 +44,7 @@ struct mongodb_server_codec::state {
                      oocrpc::message& out);
     /// The command that is in scratch.
     void built(std::string_view database, std::string_view name, oocrpc::message& out);
+    std::string refuse(const std::string& why, oocrpc::message& out);
     bool is_whole(const mongodb::command& c) const noexcept;
     bool is_cancel(std::string_view name, bytes document, oocrpc::message& out);
     void name_method(std::string_view database, std::string_view name, oocrpc::message& out);
@@ -51,7 +54,8 @@ struct mongodb_server_codec::state {
     mongodb::request current_; // of the message that is being read
     bool answered_ = false;    // current_ is a request that an error can answer
     std::optional<mongodb::request> blamed_;
-    mongodb::op_msg msg_; // keeps its memory
+    mongodb::op_msg msg_;  // keeps its memory
+    byte_buffer refusals_; // answers to commands that no handler gets to see
     std::string method_;
     byte_buffer scratch_;
     byte_buffer unpacked_;

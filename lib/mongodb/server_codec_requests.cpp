@@ -89,10 +89,11 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
         answered_ = !out.oneway;
     }
     if (auto why = parse(message, msg_, max_depth); !why.empty()) return why;
-    if (auto why = check_counts(msg_); !why.empty()) return why;
+    if (auto why = check_counts(msg_); !why.empty()) return refuse(why, out);
     command c;
     if (auto why = read_command(msg_.body, c); !why.empty()) return "OP_MSG: " + why;
     if (c.database.empty()) return "OP_MSG: $db is missing or empty";
+    if (!c.wrong.empty()) return refuse(c.wrong, out);
     const auto own = mongodb::own_command(c.name, c.value.t);
     const bool whole = own.empty() && is_whole(c);
     if (own.empty() && !whole) {
@@ -129,6 +130,7 @@ std::string mongodb_server_codec::state::read_query(bytes message, oocrpc::messa
     command c;
     why = read_command(query.document, c);
     if (!why.empty()) return "OP_QUERY: " + why;
+    if (!c.wrong.empty()) return refuse(c.wrong, out);
     c.database = at.database;
     if (c.max_time < 0) c.max_time = query.max_time;
     msg_.sections.clear();
@@ -173,6 +175,15 @@ std::string mongodb_server_codec::state::read_insert(bytes message, oocrpc::mess
     write_insert(i, at, scratch_);
     out.oneway = true;
     built(at.database, "insert", out);
+    return {};
+}
+
+/// The message is well-formed, so that those before and after it go on: this one gets its error.
+std::string mongodb_server_codec::state::refuse(const std::string& why, oocrpc::message& out) {
+    out = oocrpc::message();
+    if (!answered_) return {};
+    const auto id = pending_.add(current_);
+    answer(oocrpc::message::error(id, errc::invalid_argument, why), refusals_);
     return {};
 }
 

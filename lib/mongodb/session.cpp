@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace oocrpc::mongodb {
+namespace {
+
+// Longer names, which a peer may make up, are looked up each time.
+constexpr std::size_t most_name = 256;
+
+} // namespace
 
 bool known_method::takes(std::string_view parameter) const noexcept {
     return std::find(parameters.begin(), parameters.end(), parameter) != parameters.end();
@@ -20,7 +26,8 @@ std::shared_ptr<const known_method> session::find(std::string_view name) const {
 }
 
 void session::remember(std::string name, std::shared_ptr<const known_method> m, std::size_t most) {
-    if (methods_.size() < most) methods_.insert_or_assign(std::move(name), std::move(m));
+    if (name.size() <= most_name && methods_.size() < most)
+        methods_.insert_or_assign(std::move(name), std::move(m));
 }
 
 void session::forget_ended() {

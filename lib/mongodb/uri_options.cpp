@@ -57,6 +57,8 @@ struct option {
     }
 };
 
+constexpr const char* in_command = "a write concern belongs into the command, as writeConcern";
+
 struct reader {
     uri_options out;
     std::optional<milliseconds> selection, socket;
@@ -77,7 +79,9 @@ struct reader {
             rest.remove_prefix(comma + 1);
         }
     }
-    void zlib_level(const option& o) { out.zlib_level = static_cast<int>(o.number(-1, 9)); }
+    void zlib_level(const option& o) {
+        if (o.number(-1, 9) != -1) o.refuse("levels are not supported: -1 is expected");
+    }
     void connections(const option& o) {
         if (o.value == "0") o.refuse("a pool without a limit is not supported");
         out.connections = static_cast<std::size_t>(o.number(1, most_connections));
@@ -95,7 +99,13 @@ struct reader {
                      "host that takes them");
     }
     void write_concern(const option& o) {
-        if (o.value != "majority") o.number(0, 50);
+        if (o.value != "majority" && o.value != "1") o.refuse(in_command);
+    }
+    void journal(const option& o) {
+        if (o.flag()) o.refuse(in_command);
+    }
+    void write_timeout(const option& o) {
+        if (o.value != "0") o.refuse(in_command);
     }
     void tls(const option& o) {
         if (o.flag()) o.refuse("TLS is not supported yet");
@@ -145,10 +155,10 @@ constexpr auto all = std::to_array<known>({
     {"tls", &reader::tls},
     {"ssl", &reader::tls},
     {"loadbalanced", &reader::balanced},
-    // Commands are sent as they are: a write concern stands in them.
+    // Commands are sent as they are: a write concern stands in them, these are the default.
     {"w", &reader::write_concern},
-    {"journal", &reader::any_flag},
-    {"wtimeoutms", &reader::any_span},
+    {"journal", &reader::journal},
+    {"wtimeoutms", &reader::write_timeout},
     // Nothing is sent twice, whether it reads or writes.
     {"retryreads", &reader::any_flag},
     {"retrywrites", &reader::any_flag},

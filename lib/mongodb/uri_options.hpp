@@ -13,7 +13,6 @@ namespace oocrpc::mongodb {
 struct uri_options {
     std::string application;
     std::vector<std::string> compressors; ///< in the order of preference
-    std::optional<int> zlib_level;
     std::optional<std::size_t> connections;
     std::optional<std::chrono::milliseconds> connect_timeout;
     std::optional<std::chrono::milliseconds> call_timeout;
