@@ -1,5 +1,7 @@
 #include "command_call.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <cmath>
 
 #include <oocrpc/context.hpp>

@@ -1,5 +1,7 @@
 #include "cursor.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <algorithm>
 
 #include <oocrpc/deadline.hpp>

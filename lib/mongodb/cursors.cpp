@@ -1,5 +1,7 @@
 #include "cursors.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <algorithm>
 
 #include <oocrpc/promise.hpp>

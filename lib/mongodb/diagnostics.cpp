@@ -9,6 +9,8 @@
 
 #include "command_call.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 namespace oocrpc::mongodb {
 namespace {
 

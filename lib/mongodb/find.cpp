@@ -4,8 +4,10 @@
 #include <array>
 
 #include "cursors.hpp"
+
 #include "old_mapping.hpp"
 #include "pass_on.hpp"
+#include <oocrpc/bson_value.hpp>
 
 #include <oocrpc/context.hpp>
 

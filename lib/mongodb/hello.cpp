@@ -7,8 +7,10 @@
 #include <oocrpc/version.hpp>
 
 #include "../random_bits.hpp"
+
 #include "command_call.hpp"
 #include "compression.hpp"
+#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc::mongodb {
 namespace {

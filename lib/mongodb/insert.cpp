@@ -2,6 +2,8 @@
 
 #include "methods.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <oocrpc/context.hpp>
 
 #include "errors.hpp"

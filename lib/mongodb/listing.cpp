@@ -6,7 +6,9 @@
 #include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
+
 #include "pass_on.hpp"
+#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc::mongodb {
 namespace {

@@ -1,5 +1,7 @@
 #include "methods.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <oocrpc/built_in.hpp>
 #include <oocrpc/connection.hpp>
 

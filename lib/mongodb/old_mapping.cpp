@@ -1,5 +1,7 @@
 #include "old_mapping.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <algorithm>
 
 #include "cursors.hpp"

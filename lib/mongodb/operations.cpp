@@ -6,6 +6,8 @@
 
 #include "cursors.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 namespace oocrpc::mongodb {
 namespace {
 

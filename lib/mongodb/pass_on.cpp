@@ -1,5 +1,7 @@
 #include "pass_on.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <algorithm>
 #include <array>
 

@@ -1,5 +1,7 @@
 #include "reply_reading.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <cmath>
 
 namespace oocrpc::mongodb {

@@ -1,8 +1,10 @@
 // Methods as commands: `{add: [1, 2], $db: "demo"}` calls `demo.add`, or `add`.
 
 #include "cursors.hpp"
+
 #include "methods.hpp"
 #include "pass_on.hpp"
+#include <oocrpc/bson_value.hpp>
 
 #include <oocrpc/context.hpp>
 

@@ -1,5 +1,7 @@
 #include "server_codec.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <algorithm>
 
 #include "server_answers.hpp"

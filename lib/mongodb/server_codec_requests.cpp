@@ -3,7 +3,9 @@
 #include <oocrpc/error.hpp>
 
 #include "command_names.hpp"
+
 #include "server_codec.hpp"
+#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc {
 namespace {

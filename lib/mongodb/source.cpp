@@ -1,5 +1,7 @@
 #include "source.hpp"
 
+#include <oocrpc/bson_value.hpp>
+
 #include <algorithm>
 
 #include <oocrpc/native_codec.hpp>
