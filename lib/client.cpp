@@ -4,9 +4,10 @@
 
 namespace oocrpc {
 
-client::client(any_io_executor executor, std::string_view to, client_options options)
+client::client(any_io_executor executor, std::string_view to, client_options options,
+               std::source_location made)
     : caller(std::make_shared<detail::client_core>(std::move(executor), url::parse(to),
-                                                   std::move(options))) {}
+                                                   std::move(options), made)) {}
 
 client& client::operator=(client&& other) noexcept {
     std::swap(target_, other.target_);
@@ -37,8 +38,8 @@ std::size_t client::connected() const noexcept {
     return core().connected();
 }
 
-awaitable<client> connect(std::string to, client_options options) {
-    client c(co_await this_coro::executor, to, std::move(options));
+awaitable<client> connect(std::string to, client_options options, std::source_location made) {
+    client c(co_await this_coro::executor, to, std::move(options), made);
     deadline by_default;
     co_await c.core().acquire(by_default);
     co_return c;

@@ -7,10 +7,12 @@
 
 namespace oocrpc::detail {
 
-client_core::client_core(any_io_executor executor, url to, client_options options)
+client_core::client_core(any_io_executor executor, url to, client_options options,
+                         std::source_location made)
     : executor_(std::move(executor)),
       to_(std::move(to)),
       options_(protocols::options_for(to_, std::move(options))),
+      made_(made),
       clock_(clock::of(executor_)),
       slots_(std::max<std::size_t>(options_.connections, 1)) {
     if (options_.serve) serve_ = std::make_shared<const handler>(options_.serve);
@@ -177,7 +179,7 @@ awaitable<void> client_core::handshake(connection_ptr c, url one, promise<void> 
 
 awaitable<std::unique_ptr<byte_stream>> client_core::reach(url one) {
     try {
-        co_return co_await with_deadline(options_.connect_timeout, connect_stream(one));
+        co_return co_await with_deadline(options_.connect_timeout, connect_stream(one, made_));
     } catch (const rpc_error& e) {
         if (e.code() != errc::deadline_exceeded) throw;
     }

@@ -11,7 +11,8 @@ namespace oocrpc::detail {
 /// The pool behind a client; shared with the calls under way.
 class client_core final : public call_target, public std::enable_shared_from_this<client_core> {
   public:
-    client_core(any_io_executor executor, url to, client_options options);
+    client_core(any_io_executor executor, url to, client_options options,
+                std::source_location made);
 
     std::shared_ptr<connection> ready() override;
     awaitable<std::shared_ptr<connection>> acquire(deadline& when) override;
@@ -54,6 +55,7 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     any_io_executor executor_;
     url to_;
     client_options options_;
+    std::source_location made_;
     std::shared_ptr<const handler> serve_;
     clock& clock_;
     std::deque<slot> slots_; // never grows, so that a slot stays where it is

@@ -14,9 +14,12 @@ constexpr auto not_in_heap = static_cast<std::size_t>(-1);
 /// executor carries the number it was armed with and runs only if it still stands here. Changed
 /// under the clock's mutex, and on the timer's executor, where it may be read without.
 struct clock_entry : std::enable_shared_from_this<clock_entry> {
-    explicit clock_entry(any_io_executor ex) : executor(std::move(ex)) {}
+    clock_entry(any_io_executor ex, const std::source_location& where)
+        : executor(std::move(ex)),
+          made(where) {}
 
     any_io_executor executor;
+    std::source_location made;
     time_point at;
     std::uint64_t order = 0;
     std::size_t position = not_in_heap;
@@ -53,6 +56,15 @@ time_point clock::after(duration how_long) const noexcept {
 std::size_t clock::armed() const noexcept {
     std::lock_guard lock(mutex_);
     return heap_.size();
+}
+
+std::vector<std::source_location> clock::armed_at() const {
+    std::lock_guard lock(mutex_);
+    auto armed = heap_;
+    std::sort(armed.begin(), armed.end(), [](auto* a, auto* b) { return before(*a, *b); });
+    std::vector<std::source_location> places;
+    for (auto* e : armed) places.push_back(e->made);
+    return places;
 }
 
 void clock::use_virtual() {
@@ -220,9 +232,9 @@ void clock::sift(std::size_t position) noexcept {
     }
 }
 
-timer::timer(const any_io_executor& ex)
+timer::timer(const any_io_executor& ex, std::source_location made)
     : clock_(clock::of(ex)),
-      entry_(std::make_shared<detail::clock_entry>(ex)) {}
+      entry_(std::make_shared<detail::clock_entry>(ex, made)) {}
 
 timer::~timer() {
     disarm();
@@ -244,19 +256,19 @@ bool timer::armed() const noexcept {
     return entry_->order != 0;
 }
 
-awaitable<void> sleep_for(duration how_long) {
+awaitable<void> sleep_for(duration how_long, std::source_location made) {
     auto ex = co_await this_coro::executor;
     auto at = clock::of(ex).after(how_long);
-    co_await sleep_until(at);
+    co_await sleep_until(at, made);
 }
 
-awaitable<void> sleep_until(time_point at) {
+awaitable<void> sleep_until(time_point at, std::source_location made) {
     auto ex = co_await this_coro::executor;
     if (detail::is_requested(co_await this_coro::cancellation_state))
         throw rpc_error(errc::cancelled);
     detail::suspension suspended;
     bool cancelled = false;
-    timer until(ex);
+    timer until(ex, made);
     auto started = [&] { until.arm(at, [&suspended] { suspended.resume(); }); };
     auto on_cancel = [&] {
         until.disarm();

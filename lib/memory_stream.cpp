@@ -77,6 +77,10 @@ class memory_stream final : public byte_stream {
         });
         out_->move_on();
     }
+    void shutdown_send() noexcept override {
+        out_->writer_gone = true;
+        out_->move_on();
+    }
     void close() noexcept override {
         if (std::exchange(closed_, true)) return;
         in_->reader_gone = true;

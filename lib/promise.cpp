@@ -35,7 +35,7 @@ struct promise_waiter {
 };
 
 promise_state::~promise_state() {
-    if (error_ && !looked_) report_unhandled(std::move(error_));
+    if (error_ && !looked_) report_unhandled(std::move(error_), made_);
     // A long chain would be destroyed by a recursion as deep as it is long.
     auto next = std::move(chained_);
     while (next && next.use_count() == 1) next = std::move(next->chained_);
@@ -120,7 +120,7 @@ void promise_state::cancel() {
         if (!state->fired_) state->fail(std::make_exception_ptr(rpc_error(errc::cancelled)));
     } catch (...) {
         if (state->fired_)
-            report_unhandled(std::current_exception());
+            report_unhandled(std::current_exception(), state->made_);
         else
             state->fail(std::current_exception());
     }

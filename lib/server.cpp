@@ -25,8 +25,8 @@ class server_core : public std::enable_shared_from_this<server_core> {
         if (!options_.registry) options_.registry = std::make_shared<call_registry>();
     }
 
-    url listen(const url& at) {
-        listeners_.push_back(listener::open(executor_, at, options_.sharing));
+    url listen(const url& at, const std::source_location& made) {
+        listeners_.push_back(listener::open(executor_, at, options_.sharing, made));
         return listeners_.back()->address();
     }
 
@@ -172,11 +172,11 @@ server::~server() {
     if (core_) core_->abandon();
 }
 
-url server::listen(std::string_view at) {
-    return core_->listen(url::parse(at));
+url server::listen(std::string_view at, std::source_location made) {
+    return core_->listen(url::parse(at), made);
 }
-url server::listen(const url& at) {
-    return core_->listen(at);
+url server::listen(const url& at, std::source_location made) {
+    return core_->listen(at, made);
 }
 
 awaitable<void> server::run(handler serve) {

@@ -25,6 +25,10 @@ template <class Socket> class socket_stream final : public byte_stream {
             socket_, asio::buffer(from.data(), from.size()),
             [user = std::move(user)](std::error_code ec, std::size_t) { user->on_written(ec); });
     }
+    void shutdown_send() noexcept override {
+        std::error_code ignored;
+        socket_.shutdown(Socket::shutdown_send, ignored);
+    }
     void close() noexcept override {
         std::error_code ignored;
         socket_.shutdown(Socket::shutdown_both, ignored);

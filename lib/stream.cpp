@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <tuple>
 
-#include "socket_stream.hpp"
 #include <oocrpc/error.hpp>
+#include <oocrpc/network.hpp>
+
+#include "socket_stream.hpp"
 
 namespace oocrpc {
 namespace {
@@ -37,11 +39,19 @@ std::unique_ptr<byte_stream> make_stream(local::socket socket) {
     throw rpc_error(errc::unavailable, at.to_string() + ": " + why.message());
 }
 
+[[noreturn]] void cannot_listen(const url& at, const std::error_code& why) {
+    throw rpc_error(errc::unavailable, "cannot listen on " + at.to_string() + ": " + why.message());
+}
+
 template <class Protocol> class socket_listener final : public listener {
   public:
     using acceptor = typename Protocol::acceptor;
 
-    socket_listener(acceptor a, url at) : acceptor_(std::move(a)), at_(std::move(at)) {}
+    /// `bound` says that the address was bound here, so that a socket file goes with it.
+    socket_listener(acceptor a, url at, bool bound)
+        : acceptor_(std::move(a)),
+          at_(std::move(at)),
+          bound_(bound) {}
     ~socket_listener() override { close(); }
 
     awaitable<std::unique_ptr<byte_stream>> accept() override {
@@ -52,13 +62,15 @@ template <class Protocol> class socket_listener final : public listener {
         if (!acceptor_.is_open()) return;
         std::error_code ignored;
         acceptor_.close(ignored);
-        if (at_.via == url::transport::unix_socket) std::filesystem::remove(at_.path, ignored);
+        if (bound_ && at_.via == url::transport::unix_socket)
+            std::filesystem::remove(at_.path, ignored);
     }
     const url& address() const noexcept override { return at_; }
 
   private:
     acceptor acceptor_;
     url at_;
+    const bool bound_;
 };
 
 void listen(tcp::acceptor& a, const tcp::endpoint& at, port_sharing sharing) {
@@ -76,7 +88,7 @@ std::unique_ptr<listener> listen_tcp(any_io_executor executor, url at, port_shar
     tcp::acceptor a(executor);
     listen(a, found.begin()->endpoint(), sharing);
     at.port = a.local_endpoint().port();
-    return std::make_unique<socket_listener<tcp>>(std::move(a), std::move(at));
+    return std::make_unique<socket_listener<tcp>>(std::move(a), std::move(at), true);
 }
 
 /// Removes a socket file that a process left behind; one that answers, or another kind of file,
@@ -97,22 +109,44 @@ std::unique_ptr<listener> listen_unix(any_io_executor executor, url at) {
     a.open();
     a.bind(local::endpoint(at.path));
     a.listen();
-    return std::make_unique<socket_listener<local>>(std::move(a), std::move(at));
+    return std::make_unique<socket_listener<local>>(std::move(a), std::move(at), true);
 }
 
-} // namespace
+int socket_option(int socket, int name) {
+    int value = 0;
+    socklen_t size = sizeof(value);
+    if (::getsockopt(socket, SOL_SOCKET, name, &value, &size) != 0)
+        throw std::system_error(errno, std::system_category());
+    return value;
+}
 
-std::unique_ptr<listener> listener::open(any_io_executor executor, url at, port_sharing sharing) {
+int address_family(int socket) {
+    return socket_option(socket, SO_DOMAIN);
+}
+
+void require_listening(int socket) {
+    if (socket_option(socket, SO_TYPE) != SOCK_STREAM || !socket_option(socket, SO_ACCEPTCONN))
+        throw std::system_error(EINVAL, std::system_category());
+}
+
+template <class Protocol>
+std::unique_ptr<listener> adopt_socket(const any_io_executor& executor, Protocol family, int socket,
+                                       url at) {
+    typename Protocol::acceptor a(executor, family, socket);
+    if constexpr (std::is_same_v<Protocol, tcp>) at.port = a.local_endpoint().port();
+    return std::make_unique<socket_listener<Protocol>>(std::move(a), std::move(at), false);
+}
+
+std::unique_ptr<listener> open_socket(any_io_executor executor, url at, port_sharing sharing) {
     try {
         if (at.via == url::transport::unix_socket) return listen_unix(executor, at);
         return listen_tcp(executor, at, sharing);
     } catch (const std::system_error& e) {
-        throw rpc_error(errc::unavailable,
-                        "cannot listen on " + at.to_string() + ": " + e.code().message());
+        cannot_listen(at, e.code());
     }
 }
 
-awaitable<std::unique_ptr<byte_stream>> connect_stream(url to) {
+awaitable<std::unique_ptr<byte_stream>> connect_socket(url to) {
     const auto executor = co_await this_coro::executor;
     if (to.via == url::transport::unix_socket) {
         local::socket socket(executor);
@@ -136,6 +170,36 @@ awaitable<std::unique_ptr<byte_stream>> connect_stream(url to) {
     auto [failure, at] = co_await asio::async_connect(socket, found, use_tuple);
     if (failure) unavailable(to, failure);
     co_return make_stream(std::move(socket));
+}
+
+class socket_network final : public network {
+  public:
+    awaitable<std::unique_ptr<byte_stream>> connect(url to, std::source_location) override {
+        return connect_socket(std::move(to));
+    }
+    std::unique_ptr<listener> listen(any_io_executor executor, url at, port_sharing sharing,
+                                     std::source_location) override {
+        return open_socket(std::move(executor), std::move(at), sharing);
+    }
+};
+
+} // namespace
+
+const std::shared_ptr<network>& network::system() {
+    static const std::shared_ptr<network> sockets = std::make_shared<socket_network>();
+    return sockets;
+}
+
+std::unique_ptr<listener> listener::adopt(any_io_executor executor, int socket, url at) {
+    try {
+        require_listening(socket);
+        if (at.via == url::transport::unix_socket)
+            return adopt_socket<local>(executor, local(), socket, std::move(at));
+        const auto family = address_family(socket) == AF_INET6 ? tcp::v6() : tcp::v4();
+        return adopt_socket<tcp>(executor, family, socket, std::move(at));
+    } catch (const std::system_error& e) {
+        cannot_listen(at, e.code());
+    }
 }
 
 } // namespace oocrpc

@@ -2,6 +2,7 @@
 
 #include <oocrpc/detail/suspension.hpp>
 #include <oocrpc/error.hpp>
+#include <oocrpc/task_list.hpp>
 #include <oocrpc/unhandled.hpp>
 #include <utility>
 #include <vector>
@@ -10,6 +11,9 @@ namespace oocrpc {
 namespace {
 
 struct task {
+    task(const any_io_executor& ex, std::source_location made) : listed(ex, made) {}
+
+    task_list::entry listed;
     asio::cancellation_signal signal;
     std::size_t position = 0;
     bool ended = false;
@@ -26,16 +30,17 @@ struct task_group::state : std::enable_shared_from_this<state> {
           suspensions(asio::use_service<detail::suspension_list>(
               asio::query(ex, asio::execution::context))) {}
 
-    void spawn(awaitable<void> body);
+    void spawn(awaitable<void> body, std::source_location made);
     void remove(task& t) noexcept;
     void ended(task& t, std::exception_ptr e);
-    void fail(std::exception_ptr e);
+    void fail(std::exception_ptr e, const std::source_location& made);
     void cancel();
 
     any_io_executor executor;
     detail::suspension_list& suspensions; ///< valid as long as a task runs
     std::vector<std::shared_ptr<task>> tasks;
     std::exception_ptr error;
+    std::source_location failed; ///< where the task was started that failed first
     detail::suspension* joining = nullptr;
     bool cancelled = false;
     bool abandoned = false;
@@ -59,8 +64,8 @@ struct task_group::state::task_end {
     std::shared_ptr<task> which;
 };
 
-void task_group::state::spawn(awaitable<void> body) {
-    auto t = std::make_shared<task>();
+void task_group::state::spawn(awaitable<void> body, std::source_location made) {
+    auto t = std::make_shared<task>(executor, made);
     t->position = tasks.size();
     tasks.push_back(t);
     asio::co_spawn(executor, std::move(body),
@@ -77,12 +82,13 @@ void task_group::state::remove(task& t) noexcept {
 
 void task_group::state::ended(task& t, std::exception_ptr e) {
     remove(t);
-    if (e && !(cancelled && is_cancelled(e))) fail(std::move(e));
+    if (e && !(cancelled && is_cancelled(e))) fail(std::move(e), t.listed.made());
     if (tasks.empty() && joining) joining->resume();
 }
 
-void task_group::state::fail(std::exception_ptr e) {
-    if (abandoned || error) return report_unhandled(std::move(e));
+void task_group::state::fail(std::exception_ptr e, const std::source_location& made) {
+    if (abandoned || error) return report_unhandled(std::move(e), made);
+    failed = made;
     error = std::move(e);
     cancel();
 }
@@ -100,13 +106,14 @@ task_group::task_group(const any_io_executor& ex) : state_(std::make_shared<stat
 
 task_group::~task_group() {
     state_->abandoned = true;
-    if (auto e = std::exchange(state_->error, nullptr)) report_unhandled(std::move(e));
+    if (auto e = std::exchange(state_->error, nullptr))
+        report_unhandled(std::move(e), state_->failed);
     // Where the loop is being destroyed, what the signals would call is perhaps gone already.
     if (!empty() && !state_->suspensions.is_shut_down()) state_->cancel();
 }
 
-void task_group::spawn(awaitable<void> task) {
-    state_->spawn(std::move(task));
+void task_group::spawn(awaitable<void> task, std::source_location made) {
+    state_->spawn(std::move(task), made);
 }
 
 void task_group::cancel() {
@@ -138,7 +145,7 @@ awaitable<void> task_group::join() {
     co_await this_coro::throw_if_cancelled(throwing);
     s->cancelled = false;
     auto error = std::exchange(s->error, nullptr);
-    if (gave_up && error) report_unhandled(std::exchange(error, nullptr));
+    if (gave_up && error) report_unhandled(std::exchange(error, nullptr), s->failed);
     if (gave_up) throw rpc_error(errc::cancelled);
     if (error) std::rethrow_exception(error);
 }

@@ -28,7 +28,7 @@ unhandled_function on_unhandled(unhandled_function f) {
     return next ? *next : unhandled_function();
 }
 
-void report_unhandled(std::exception_ptr e) noexcept {
+void report_unhandled(std::exception_ptr e, const std::source_location& made) noexcept {
     std::shared_ptr<const unhandled_function> f;
     {
         auto& h = the_hook();
@@ -37,7 +37,7 @@ void report_unhandled(std::exception_ptr e) noexcept {
     }
     // Called without the mutex: the function may set another.
     try {
-        if (f) (*f)(std::move(e));
+        if (f) (*f)(std::move(e), made);
     } catch (...) { // the error has no owner, nor has this one
     }
 }

@@ -45,6 +45,7 @@ class failing_stream final : public byte_stream {
         asio::post(inner_->get_executor(),
                    [user = std::move(user)] { user->on_written(asio::error::connection_reset); });
     }
+    void shutdown_send() noexcept override { inner_->shutdown_send(); }
     void close() noexcept override { inner_->close(); }
     std::string peer_address() const override { return inner_->peer_address(); }
     any_io_executor get_executor() override { return inner_->get_executor(); }

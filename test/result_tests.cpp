@@ -76,7 +76,7 @@ TEST_CASE("the hook is given what is reported, and setting one returns the one b
 TEST_CASE("without a hook an unhandled error is dropped, and what a hook throws is swallowed") {
     auto before = oocrpc::on_unhandled({});
     oocrpc::report_unhandled(boom());
-    oocrpc::on_unhandled([](std::exception_ptr) { throw 1; });
+    oocrpc::on_unhandled([](std::exception_ptr, const std::source_location&) { throw 1; });
     oocrpc::report_unhandled(boom());
     oocrpc::on_unhandled(before);
 }

@@ -20,7 +20,7 @@ void log_to_stderr(const options& how) {
     log->set_pattern("%Y-%m-%d %H:%M:%S.%e %n %l: %v");
     log->flush_on(spdlog::level::debug);
     spdlog::set_default_logger(std::move(log));
-    oocrpc::on_unhandled([](std::exception_ptr e) {
+    oocrpc::on_unhandled([](std::exception_ptr e, const std::source_location&) {
         try {
             std::rethrow_exception(e);
         } catch (const std::exception& error) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <string>
 
 #include <oocrpc/caller.hpp>
@@ -68,7 +69,9 @@ class client : public caller {
     /// Throws rpc_error(invalid_argument) for a URL that cannot be read, or an option of it that
     /// cannot be kept; what its options say comes before `options`. Connects with the first call,
     /// to the first address of the URL that can be reached.
-    client(any_io_executor executor, std::string_view to, client_options options = {});
+    /// `made` is for people who look for a connection that was left open.
+    client(any_io_executor executor, std::string_view to, client_options options = {},
+           std::source_location made = std::source_location::current());
     client(client&&) noexcept = default;
     client& operator=(client&& other) noexcept;
     ~client();
@@ -89,12 +92,14 @@ class client : public caller {
     std::size_t connected() const noexcept;
 
   private:
-    friend awaitable<client> connect(std::string to, client_options options);
+    friend awaitable<client> connect(std::string to, client_options options,
+                                     std::source_location made);
     detail::client_core& core() const noexcept;
 };
 
 /// A client on the awaiting coroutine's executor whose first connection is there. Throws
 /// `unavailable` where the server cannot be reached, `invalid_argument` for a bad URL.
-awaitable<client> connect(std::string to, client_options options = {});
+awaitable<client> connect(std::string to, client_options options = {},
+                          std::source_location made = std::source_location::current());
 
 } // namespace oocrpc

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <oocrpc/asio.hpp>
 #include <optional>
+#include <source_location>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,8 @@ class clock : public asio::execution_context::service {
     time_point after(duration how_long) const noexcept;
     /// How many timers are armed.
     std::size_t armed() const noexcept;
+    /// Where each armed timer was made, the earliest due first.
+    std::vector<std::source_location> armed_at() const;
 
     /// From here on now() starts at a fixed point and moves only through the two functions below,
     /// and an armed timer does not keep the context's run() from returning.
@@ -97,7 +100,9 @@ class clock : public asio::execution_context::service {
 /// disarming the timer is allowed after that.
 class timer {
   public:
-    explicit timer(const any_io_executor& ex);
+    /// `made` is for people who look for a timer that was left armed.
+    explicit timer(const any_io_executor& ex,
+                   std::source_location made = std::source_location::current());
     timer(timer&&) = delete;
     ~timer();
 
@@ -119,8 +124,10 @@ class timer {
 /// Twisted's `deferLater`, on the clock that tests drive.
 ///
 /// Cancelling the awaiting coroutine disarms the timer at once and throws `cancelled`.
-awaitable<void> sleep_for(duration how_long);
+awaitable<void> sleep_for(duration how_long,
+                          std::source_location made = std::source_location::current());
 /// The same for a point in time; one that has passed returns at the next turn of the loop.
-awaitable<void> sleep_until(time_point at);
+awaitable<void> sleep_until(time_point at,
+                            std::source_location made = std::source_location::current());
 
 } // namespace oocrpc

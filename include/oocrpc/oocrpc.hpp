@@ -2,6 +2,7 @@
 
 // Everything that users of the library need, in one include.
 
+#include <oocrpc/application.hpp>
 #include <oocrpc/as_awaitable.hpp>
 #include <oocrpc/bson.hpp>
 #include <oocrpc/bson_canonical.hpp>
@@ -12,6 +13,9 @@
 #include <oocrpc/call_registry.hpp>
 #include <oocrpc/client.hpp>
 #include <oocrpc/clock.hpp>
+#include <oocrpc/component.hpp>
+#include <oocrpc/component_group.hpp>
+#include <oocrpc/components.hpp>
 #include <oocrpc/connection.hpp>
 #include <oocrpc/context.hpp>
 #include <oocrpc/deadline.hpp>
@@ -20,13 +24,17 @@
 #include <oocrpc/method.hpp>
 #include <oocrpc/mongodb_server_codec.hpp>
 #include <oocrpc/native_codec.hpp>
+#include <oocrpc/network.hpp>
+#include <oocrpc/option.hpp>
 #include <oocrpc/peer.hpp>
+#include <oocrpc/plugin.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/result.hpp>
 #include <oocrpc/server.hpp>
 #include <oocrpc/service.hpp>
 #include <oocrpc/streaming.hpp>
 #include <oocrpc/task_group.hpp>
+#include <oocrpc/task_list.hpp>
 #include <oocrpc/unhandled.hpp>
 #include <oocrpc/url.hpp>
 #include <oocrpc/version.hpp>

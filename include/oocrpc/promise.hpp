@@ -5,6 +5,7 @@
 #include <oocrpc/asio.hpp>
 #include <oocrpc/detail/promise_state.hpp>
 #include <optional>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -25,10 +26,15 @@ template <class T> class promise {
     /// Stops what was to fire the promise, and may fire it itself with a value or an error.
     using canceller = std::function<void(promise&)>;
 
-    promise() : state_(std::make_shared<state>()) {}
+    /// `made` tells people where a failure came from that nobody received.
+    promise(std::source_location made = std::source_location::current())
+        : state_(std::make_shared<state>(made)) {}
     /// `c` is called at most once, and is destroyed when the promise fires: it must not be what
     /// keeps the promise alive, which it is given and need not capture.
-    explicit promise(canceller c) : promise() { state_->stop = std::move(c); }
+    explicit promise(canceller c, std::source_location made = std::source_location::current())
+        : promise(made) {
+        state_->stop = std::move(c);
+    }
 
     /// One that has fired; Twisted's `succeed`.
     static promise resolved(value_type value)
@@ -46,8 +52,9 @@ template <class T> class promise {
         return p;
     }
     /// One that has failed; Twisted's `fail`. `error` is an exception or an exception_ptr.
-    template <class E> static promise failed(E error) {
-        promise p;
+    template <class E>
+    static promise failed(E error, std::source_location made = std::source_location::current()) {
+        promise p(made);
         p.fail(std::move(error));
         return p;
     }
@@ -98,6 +105,7 @@ template <class T> class promise {
   private:
     struct state final : detail::promise_state {
         using detail::promise_state::look;
+        using detail::promise_state::promise_state;
 
         void fire(value_type v) {
             if (!begin()) return;

@@ -53,8 +53,8 @@ class server {
 
     /// Binds at once and returns the address, with the port that was picked for port 0. Throws
     /// rpc_error: `invalid_argument` for a bad URL, `unavailable` where the address is taken.
-    url listen(std::string_view at);
-    url listen(const url& at);
+    url listen(std::string_view at, std::source_location made = std::source_location::current());
+    url listen(const url& at, std::source_location made = std::source_location::current());
 
     /// Accepts and serves until it is cancelled or drain() is called; then it stops listening,
     /// tells the clients to go elsewhere, finishes the calls in flight and returns. What runs

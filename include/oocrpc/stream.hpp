@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <source_location>
 #include <string>
 #include <utility>
 
@@ -31,6 +32,9 @@ class byte_stream {
     virtual void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) = 0;
     /// Writes all of `from`, which stays valid until the user is told.
     virtual void write(bytes from, std::shared_ptr<stream_user> user) = 0;
+    /// Ends the sending half, while no write is under way: the peer reads the end of the stream,
+    /// and what it sends is still read here.
+    virtual void shutdown_send() noexcept = 0;
     /// Ends both directions; what is under way fails.
     virtual void close() noexcept = 0;
     /// Whether the peer has closed its sending half, also while bytes before that are unread.
@@ -40,9 +44,10 @@ class byte_stream {
     virtual any_io_executor get_executor() = 0;
 };
 
-/// Connects to where `to` points, trying every address of a host name.
-/// Throws rpc_error(unavailable) with the last reason; cancelling stops it.
-awaitable<std::unique_ptr<byte_stream>> connect_stream(url to);
+/// Connects to where `to` points, by the network of the awaiting coroutine's executor.
+/// Throws rpc_error(unavailable) with the last reason; cancelling stops it. `made` is for people.
+awaitable<std::unique_ptr<byte_stream>>
+connect_stream(url to, std::source_location made = std::source_location::current());
 
 /// Two ends of a connection in memory, on the executors given, both used by one thread.
 std::pair<std::unique_ptr<byte_stream>, std::unique_ptr<byte_stream>>
@@ -54,14 +59,19 @@ enum class port_sharing { exclusive, shared };
 /// Accepts connections on an address. Used on its executor only; does not copy.
 class listener {
   public:
-    /// Binds and listens at once; throws rpc_error(unavailable) that names the address.
-    /// A Unix socket that nobody listens on any more is replaced.
-    static std::unique_ptr<listener> open(any_io_executor executor, url at,
-                                          port_sharing sharing = port_sharing::exclusive);
+    /// Binds and listens at once, by the network of `executor`; throws rpc_error(unavailable) that
+    /// names the address. A Unix socket that nobody listens on any more is replaced.
+    static std::unique_ptr<listener>
+    open(any_io_executor executor, url at, port_sharing sharing = port_sharing::exclusive,
+         std::source_location made = std::source_location::current());
+    /// Accepts on `socket`, which listens already and is closed with the listener; `at` is what
+    /// address() tells. Does not remove a Unix socket: who bound it does. Throws
+    /// rpc_error(unavailable) where it is no listening stream socket.
+    static std::unique_ptr<listener> adopt(any_io_executor executor, int socket, url at);
     virtual ~listener() = default;
     /// Waits for the next connection; throws std::system_error, also once closed.
     virtual awaitable<std::unique_ptr<byte_stream>> accept() = 0;
-    /// Stops listening; a Unix socket is removed from the file system.
+    /// Stops listening; a Unix socket that open() made is removed from the file system.
     virtual void close() noexcept = 0;
     /// Where it listens, with the port that was picked where 0 was asked for.
     virtual const url& address() const noexcept = 0;

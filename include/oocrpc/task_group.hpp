@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <oocrpc/asio.hpp>
+#include <source_location>
 
 namespace oocrpc {
 
@@ -19,8 +20,8 @@ class task_group {
     ~task_group();
 
     /// Starts a task, up to where it first suspends. In a group that has been cancelled and not
-    /// joined since, it is cancelled there.
-    void spawn(awaitable<void> task);
+    /// joined since, it is cancelled there. `made` is where it was started, for people.
+    void spawn(awaitable<void> task, std::source_location made = std::source_location::current());
 
     /// Waits until no task is left and throws the first error. Tasks may be spawned meanwhile; the
     /// group can be used again afterwards. Cancelling the awaiting coroutine cancels the tasks,

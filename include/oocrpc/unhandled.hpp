@@ -2,11 +2,14 @@
 
 #include <exception>
 #include <functional>
+#include <source_location>
 
 namespace oocrpc {
 
-/// What is done with an error that nobody can receive any more.
-using unhandled_function = std::function<void(std::exception_ptr)>;
+/// What is done with an error that nobody can receive any more. `made` is where what failed was
+/// made: the promise, the task; its line is 0 where that is not known.
+using unhandled_function =
+    std::function<void(std::exception_ptr, const std::source_location& made)>;
 
 /// Sets what happens to errors that nobody ever looked at: a promise that failed and was dropped, a
 /// detached child or a task that fails after its group has gone. Returns what was set before.
@@ -19,6 +22,6 @@ using unhandled_function = std::function<void(std::exception_ptr)>;
 unhandled_function on_unhandled(unhandled_function f);
 
 /// Hands `e` to the function that was set: for code that has to drop an error.
-void report_unhandled(std::exception_ptr e) noexcept;
+void report_unhandled(std::exception_ptr e, const std::source_location& made = {}) noexcept;
 
 } // namespace oocrpc

@@ -15,7 +15,7 @@ import sys
 
 LEVELS = [
     # 0: the vocabulary
-    "error value byte_buffer asio clock timer* promise* result when deadline task_group unhandled "
+    "error value byte_buffer asio clock timer* promise* result when deadline task_group task_list unhandled "
     "as_awaitable sleep* suspension child_group tuple_group endian unique_function version url uri "
     "limits metadata random_bits",
     # 1: BSON, messages, and what is said of calls
@@ -26,11 +26,11 @@ LEVELS = [
     "pending_requests server_answers server_codec* outgoing_requests handshake reply_reading "
     "client_codec*",
     # 3: bytes in and out, and the call path
-    "stream memory_stream socket_stream call_executor reply_to initiate_call handler context "
+    "stream network memory_stream socket_stream call_executor reply_to initiate_call handler context "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
     "method streaming caller peer client* server* arguments typed_handler service built_in layers "
-    "protocols call_registry "
+    "protocols call_registry component* application option plugin "
     "command_options command_call commands source cursor* session methods rpc find insert hello "
     "listing diagnostics operations old_mapping pass_on",
     # 5: the umbrella

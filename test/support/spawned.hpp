@@ -43,7 +43,9 @@ struct spawned {
 /// Collects what goes to on_unhandled() while it lives.
 struct unhandled_log {
     unhandled_log()
-        : previous(on_unhandled([this](std::exception_ptr e) { errors.push_back(what(e)); })) {}
+        : previous(on_unhandled([this](std::exception_ptr e, const std::source_location&) {
+              errors.push_back(what(e));
+          })) {}
     ~unhandled_log() { on_unhandled(std::move(previous)); }
 
     std::vector<std::string> errors;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <oocrpc/asio.hpp>
+#include <source_location>
 #include <stdexcept>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct promise_waiter;
 /// no circle, and an outer promise that everybody has dropped lets go of the inner one.
 class promise_state : public std::enable_shared_from_this<promise_state> {
   public:
-    promise_state() = default;
+    explicit promise_state(const std::source_location& made) : made_(made) {}
     promise_state(const promise_state&) = delete;
     virtual ~promise_state();
 
@@ -64,6 +65,7 @@ class promise_state : public std::enable_shared_from_this<promise_state> {
     void leave(promise_waiter& w);
     bool has_outer() const noexcept;
 
+    std::source_location made_;
     bool fired_ = false;
     bool settled_ = false;
     bool looked_ = false;

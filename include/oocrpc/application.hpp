@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <vector>
+
+#include <oocrpc/component_group.hpp>
+
+namespace oocrpc {
+
+struct application_options {
+    /// How long stopping may take before what still runs is cancelled.
+    std::chrono::milliseconds drain_timeout{10'000};
+    /// Signals that stop it; a second one stops it at once. Empty: none are caught.
+    std::vector<int> stop_signals; // set to SIGINT and SIGTERM by the constructor's default
+    /// Called when all components run.
+    std::function<awaitable<void>()> on_ready;
+    /// Called when stopping begins, with the signal or 0.
+    std::function<void(int signal)> on_stopping;
+
+    application_options();
+};
+
+/// The root of a tree of components: starts them, waits for a signal, stops them.
+///
+/// Lives on the executor of the coroutine that runs it.
+class application final : public component_group {
+  public:
+    explicit application(std::string name = "application", application_options options = {});
+    ~application() override;
+
+    /// The whole life of the program; returns its exit code.
+    ///
+    /// 0 after a stop signal or request_stop(); 128 + the signal after a second one, which cancels
+    /// what is still stopping; 70 where a component failed whose policy is to stop, or where
+    /// stopping failed. What starting throws is thrown, once what had started is stopped again.
+    /// Being cancelled is as request_stop().
+    awaitable<int> run();
+    /// Begins to stop, with that exit code; at most once. On the application's executor.
+    void request_stop(int exit_code = 0);
+    /// What failed, where a component did.
+    std::exception_ptr failure() const noexcept;
+
+  private:
+    friend component_group;
+    struct run_state;
+
+    application_options options_;
+    std::shared_ptr<run_state> run_;
+};
+
+} // namespace oocrpc

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <string>
+
+#include <oocrpc/asio.hpp>
+
+namespace oocrpc {
+
+class component_group;
+
+/// A part of a program that starts, runs and stops: a listening server, a client, a cache, a
+/// timer; Twisted's Service.
+///
+/// Derive from it and say what starting and stopping mean. It belongs to one executor, that of the
+/// coroutines that start and stop it, and to at most one group. Does not copy or move.
+class component {
+  public:
+    /// `name` is for logs and for component_group::find(); unique within a group, not empty.
+    explicit component(std::string name);
+    component(const component&) = delete;
+    component& operator=(const component&) = delete;
+    virtual ~component();
+
+    const std::string& name() const noexcept { return name_; }
+    /// The names of its groups and its own, joined by dots, without the root's.
+    std::string path() const;
+    /// True from the end of start() to the beginning of stop().
+    bool running() const noexcept { return running_; }
+    /// The group that it is in, null where it is in none.
+    component_group* parent() const noexcept { return parent_; }
+
+    /// Starts it. When this returns, it does what it is for: a server accepts.
+    ///
+    /// What fails is thrown, and leaves nothing started; so does being cancelled, which throws
+    /// `cancelled`. Throws std::logic_error where it runs already.
+    awaitable<void> start();
+    /// Stops it and waits until nothing of it is left; does nothing where it does not run.
+    ///
+    /// Being cancelled shortens the wait: what was finishing is cancelled, then this returns. An
+    /// error is thrown once all of it has stopped.
+    awaitable<void> stop();
+
+  protected:
+    virtual awaitable<void> on_start() = 0;
+    virtual awaitable<void> on_stop() = 0;
+    /// It has failed while it was running: tells the group, whose policy says what follows.
+    void fail(std::exception_ptr why);
+
+  private:
+    friend component_group;
+
+    std::string name_;
+    component_group* parent_ = nullptr;
+    bool running_ = false;
+};
+
+/// What a group does when a component of it fails while it runs.
+enum class on_failure {
+    stop,    ///< the group fails as well, and so on up to the application, which stops
+    restart, ///< it is stopped and started again, after a pause that doubles each time
+    ignore,  ///< it is stopped; the others go on
+};
+
+/// What a group does when one of its components fails, and how long it waits before it starts it
+/// again: `first`, then twice as long each time up to `most`; from the beginning after it has run
+/// for `most`.
+struct failure_policy {
+    on_failure action = on_failure::stop;
+    std::chrono::milliseconds first{100};
+    std::chrono::milliseconds most{30'000};
+};
+
+} // namespace oocrpc
