@@ -26,7 +26,7 @@ LEVELS = [
     "pending_requests server_answers server_codec* outgoing_requests handshake reply_reading "
     "client_codec*",
     # 3: bytes in and out, and the call path
-    "stream network memory_stream socket_stream call_executor reply_to initiate_call handler context "
+    "stream network memory_stream socket_stream call_executor reply_to initiate_call handler context suspended_call "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
     "method streaming caller peer client* server* arguments typed_handler service built_in layers "
