@@ -2,25 +2,14 @@
 
 #include <oocrpc/bson_value.hpp>
 
-#include <cmath>
-#include <optional>
-
 #include "command_names.hpp"
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
 
 using bson::type;
 using bson::value_view;
-
-std::optional<std::int64_t> integer(value_view v) noexcept {
-    if (v.t == type::int32) return v.as_int32();
-    if (v.t == type::int64) return v.as_int64();
-    if (v.t != type::float64) return std::nullopt;
-    const auto d = v.as_double();
-    if (!(std::abs(d) < 9e18)) return std::nullopt;
-    return static_cast<std::int64_t>(d);
-}
 
 /// 1, 1.0, true and null: the arguments are the further keys, or there are none.
 bool is_mark(value_view v) noexcept {
@@ -54,7 +43,7 @@ std::string read_generic(const bson::element& e, command& out) {
         if (e.value.t != type::string) return "$db is no string";
         out.database = e.value.as_string();
     } else if (e.name == "maxTimeMS") {
-        const auto ms = integer(e.value);
+        const auto ms = lenient_integer(e.value);
         if (!ms || *ms < 0)
             out.wrong = "maxTimeMS: expected a number of milliseconds";
         else
@@ -92,7 +81,7 @@ std::string read_command(bytes document, command& out) {
             if (auto why = read_generic(e, out); !why.empty()) return why;
         } else {
             out.further = true;
-            if (e.name == "batchSize") batch = integer(e.value).value_or(0);
+            if (e.name == "batchSize") batch = lenient_integer(e.value).value_or(0);
         }
     }
     if (out.credit == 0 && batch > 0 && batch <= INT32_MAX && !is_mark(out.value))

@@ -1,11 +1,11 @@
 // getMore and killCursors: on whatever connection of the client that opened the cursor.
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
-
 #include "pass_on.hpp"
-#include <oocrpc/bson_value.hpp>
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -85,7 +85,7 @@ awaitable<message> kill_elsewhere(command_call cmd, message killed_here) {
 } // namespace
 
 maybe_awaitable<message> get_more(command_call cmd) {
-    const auto number = as_integer(cmd.subject());
+    const auto number = strict_integer(cmd.subject());
     if (!number) wrong_type("getMore", "int64", cmd.subject());
     if (!find_cursor(cmd.of, *number)) {
         cmd.call.own();
@@ -100,7 +100,7 @@ maybe_awaitable<message> kill_cursors(command_call cmd) {
     if (!all || all->t != bson::type::array) wrong_type("cursors", "array", all.value_or(absent));
     std::vector<std::int64_t> killed, missing;
     for (const auto& e : bson::elements(all->as_document())) {
-        const auto number = as_integer(e.value);
+        const auto number = strict_integer(e.value);
         if (!number) wrong_type("cursors", "int64", e.value);
         (kill(cmd, *number) ? killed : missing).push_back(*number);
     }

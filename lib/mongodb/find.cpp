@@ -1,15 +1,14 @@
 // find and aggregate: a collection is a method, a filter holds its arguments by name.
 
 #include <algorithm>
-#include <array>
+
+#include <oocrpc/bson_value.hpp>
+#include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
-
 #include "old_mapping.hpp"
 #include "pass_on.hpp"
-#include <oocrpc/bson_value.hpp>
-
-#include <oocrpc/context.hpp>
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -28,7 +27,7 @@ bool is_empty(bson::value_view v) noexcept {
         const bson::elements all(v.as_document());
         return all.begin() == all.end();
     }
-    return v.t == bson::type::null || !is_true(v);
+    return v.t == bson::type::null || !strict_true(v);
 }
 
 /// A filter's arguments. Operators are refused; an empty one is no arguments at all.

@@ -1,13 +1,12 @@
 // insert: a collection is a method, called once for each document.
 
-#include "methods.hpp"
-
 #include <oocrpc/bson_value.hpp>
-
 #include <oocrpc/context.hpp>
 
 #include "errors.hpp"
+#include "methods.hpp"
 #include "pass_on.hpp"
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -59,7 +58,7 @@ bool is_unknown(const message& m) noexcept {
 awaitable<message> insert_all(command_call cmd) {
     const auto all = documents_of(cmd);
     const auto ordered = cmd.find("ordered");
-    const bool stop = !ordered || is_true(*ordered);
+    const bool stop = !ordered || strict_true(*ordered);
     std::string name = cmd.within(cmd.subject_text());
     const auto m = co_await resolve(cmd.of, cmd.c, name);
     if (!m->described) {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
-
-#include <oocrpc/bson_value.hpp>
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -73,8 +73,8 @@ bool fits(bytes operation, bytes match) {
     for (const auto& e : bson::elements(match)) {
         const auto has = bson::find(operation, e.name);
         if (!has) return false;
-        const auto a = as_integer(*has);
-        const auto b = as_integer(e.value);
+        const auto a = strict_integer(*has);
+        const auto b = strict_integer(e.value);
         if (a && b ? *a != *b : !(*has == e.value)) return false;
     }
     return true;
@@ -154,7 +154,7 @@ message current_op_pipeline(const command_call& cmd, bson::value_view pipeline) 
 /// Answered the same where there is no such operation, which may have ended meanwhile.
 maybe_awaitable<message> kill_op(command_call cmd) {
     const auto op = cmd.find("op");
-    const auto number = op ? as_integer(*op) : std::nullopt;
+    const auto number = op ? strict_integer(*op) : std::nullopt;
     if (!number) wrong_type("op", "an integer", op.value_or(absent));
     cmd.of.registry->calls.end(*number);
     return reply_with(cmd.c,
