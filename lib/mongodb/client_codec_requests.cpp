@@ -7,6 +7,7 @@
 
 #include "client_codec.hpp"
 #include "command_names.hpp"
+#include "elements.hpp"
 
 namespace oocrpc {
 
@@ -77,11 +78,6 @@ command_fields look_at(bytes document) noexcept {
     if (present(f.bulk) && (!all_documents(f.bulk.as_document(), count) || count < 2))
         f.bulk = absent;
     return f;
-}
-
-bytes all_of(const bson::element& e) noexcept {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(e.name.data()) - 1;
-    return {from, e.value.data.data() + e.value.data.size()};
 }
 
 /// Besides what never_compressed() knows, which is what a server answers itself.
@@ -164,10 +160,11 @@ void mongodb_client_codec::state::write_document(const message& m, const command
     bson::document_writer doc(out);
     const auto document = m.body.as_document();
     if (!f.database && !present(f.bulk)) {
-        out.append(document.subspan(4, document.size() - 5));
+        out.append(elements_of(document));
     } else {
-        for (const auto& e : bson::elements(document))
-            if (e.name != "$db" && e.value.data.data() != f.bulk.data.data()) out.append(all_of(e));
+        copy_elements(document, out, [&](const bson::element& e) {
+            return e.name != "$db" && e.value.data.data() != f.bulk.data.data();
+        });
     }
     // Servers take it with a getMore only where the cursor waits for data.
     if (!f.max_time && f.name != "getMore") add_max_time(doc, m.timeout_ms);

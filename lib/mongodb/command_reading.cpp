@@ -1,8 +1,11 @@
 #include "command_reading.hpp"
 
+#include <utility>
+
 #include <oocrpc/bson_value.hpp>
 
 #include "command_names.hpp"
+#include "elements.hpp"
 #include "values.hpp"
 
 namespace oocrpc::mongodb {
@@ -54,12 +57,6 @@ std::string read_generic(const bson::element& e, command& out) {
     return {};
 }
 
-/// The bytes of an element, its type and name included.
-bytes all_of(const bson::element& e) noexcept {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(e.name.data()) - 1;
-    return {from, e.value.data.data() + e.value.data.size()};
-}
-
 void add_section(bson::document_writer& doc, const section& s) {
     bson::array_writer array(doc, s.name);
     for (const bytes d : documents(s.documents)) array.add(value_view{type::document, d});
@@ -91,7 +88,7 @@ std::string read_command(bytes document, command& out) {
 
 void merge(bytes document, std::span<const section> sections, byte_buffer& out) {
     bson::document_writer doc(out);
-    out.append(document.subspan(4, document.size() - 5));
+    out.append(elements_of(document));
     for (const auto& s : sections) add_section(doc, s);
     doc.finish();
 }
@@ -103,10 +100,9 @@ value_view arguments(const command& c, bytes document, std::span<const section> 
     const auto start = scratch.size();
     bson::document_writer doc(scratch);
     bool first = true;
-    for (const auto& e : bson::elements(document)) {
-        if (!first && !is_generic_key(e.name)) scratch.append(all_of(e));
-        first = false;
-    }
+    copy_elements(document, scratch, [&](const bson::element& e) {
+        return !std::exchange(first, false) && !is_generic_key(e.name);
+    });
     for (const auto& s : sections) add_section(doc, s);
     doc.finish();
     return {type::document, bytes(scratch).subspan(start)};

@@ -6,6 +6,7 @@
 #include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
+#include "elements.hpp"
 #include "old_mapping.hpp"
 #include "pass_on.hpp"
 #include "values.hpp"
@@ -23,10 +24,8 @@ struct query {
 using reader = query (*)(const command_call&);
 
 bool is_empty(bson::value_view v) noexcept {
-    if (v.t == bson::type::document || v.t == bson::type::array) {
-        const bson::elements all(v.as_document());
-        return all.begin() == all.end();
-    }
+    if (v.t == bson::type::document || v.t == bson::type::array)
+        return !has_elements(v.as_document());
     return v.t == bson::type::null || !strict_true(v);
 }
 
@@ -44,10 +43,8 @@ void read_filter(bson::value_view filter, query& q) {
     }
     q.arguments = filter;
     if (comment) {
-        bson::document_writer w(q.kept);
-        for (const auto& e : bson::elements(filter.as_document()))
-            if (e.name != "$comment") w.add(e.name, e.value);
-        w.finish();
+        copy_document(filter.as_document(), q.kept,
+                      [](const bson::element& e) { return e.name != "$comment"; });
         q.arguments = {bson::type::document, q.kept};
     }
     if (is_empty(q.arguments)) q.arguments = absent;

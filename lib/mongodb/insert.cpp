@@ -3,6 +3,7 @@
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
+#include "elements.hpp"
 #include "errors.hpp"
 #include "methods.hpp"
 #include "pass_on.hpp"
@@ -32,10 +33,8 @@ bson::value_view documents_of(const command_call& cmd) {
 bson::value_view arguments_of(const known_method& m, bson::value_view document, byte_buffer& kept) {
     if (m.takes("_id") || !bson::find(document.as_document(), "_id")) return document;
     kept.clear();
-    bson::document_writer w(kept);
-    for (const auto& e : bson::elements(document.as_document()))
-        if (e.name != "_id") w.add(e.name, e.value);
-    w.finish();
+    copy_document(document.as_document(), kept,
+                  [](const bson::element& e) { return e.name != "_id"; });
     return {bson::type::document, kept};
 }
 

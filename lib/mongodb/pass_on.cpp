@@ -1,11 +1,12 @@
 #include "pass_on.hpp"
 
-#include <oocrpc/bson_value.hpp>
-
 #include <algorithm>
 #include <array>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
+
+#include "elements.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -16,15 +17,13 @@ constexpr std::array<std::string_view, 9> of_this_server{
     "$db",       "$clusterTime",     "$readPreference", "$oocrpc",  "lsid",
     "txnNumber", "startTransaction", "autocommit",      "maxTimeMS"};
 
-void write_without(bytes command, byte_buffer& out) {
-    bson::document_writer w(out);
-    const bson::elements all(command);
-    const bool get_more = all.begin() != all.end() && all.begin()->name == "getMore";
-    for (const auto& e : all) {
-        const bool kept = std::ranges::find(of_this_server, e.name) == of_this_server.end();
-        if (kept || (get_more && e.name == "maxTimeMS")) w.add(e.name, e.value);
-    }
-    w.finish();
+void write_for_another(bytes command, byte_buffer& out) {
+    const bool get_more =
+        has_elements(command) && bson::elements(command).begin()->name == "getMore";
+    copy_document(command, out, [&](const bson::element& e) {
+        return std::ranges::find(of_this_server, e.name) == of_this_server.end() ||
+               (get_more && e.name == "maxTimeMS");
+    });
 }
 
 } // namespace
@@ -42,7 +41,7 @@ awaitable<std::shared_ptr<const known_method>> command_method(const layer& of, c
 awaitable<message> pass_on(const layer& of, context& c, std::shared_ptr<const known_method> to,
                            bytes command) {
     byte_buffer document;
-    write_without(command, document);
+    write_for_another(command, document);
     const bson::value_view view{bson::type::document, document};
     auto answer = co_await invoke_all(of, c, std::move(to), view);
     answer.own();

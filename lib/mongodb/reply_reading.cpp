@@ -1,7 +1,6 @@
 #include "reply_reading.hpp"
 
-#include <oocrpc/bson_value.hpp>
-
+#include "elements.hpp"
 #include "values.hpp"
 
 namespace oocrpc::mongodb {
@@ -16,12 +15,6 @@ bytes document_in(value_view v, type wanted = type::document) noexcept {
 
 std::string_view text_in(value_view v) noexcept {
     return v.t == type::string ? v.as_string() : std::string_view();
-}
-
-/// The bytes of an element, its type and name included.
-bytes all_of(const bson::element& e) noexcept {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(e.name.data()) - 1;
-    return {from, e.value.data.data() + e.value.data.size()};
 }
 
 int int_of(value_view v, int otherwise) noexcept {
@@ -95,11 +88,9 @@ void read_meta(const reply_fields& f, metadata& out) {
 }
 
 void write_result(bytes document, byte_buffer& out) {
-    bson::document_writer doc(out);
-    for (const auto& e : bson::elements(document))
-        if (e.name != "ok" && e.name != "operationTime" && !e.name.starts_with('$'))
-            out.append(all_of(e));
-    doc.finish();
+    copy_document(document, out, [](const bson::element& e) {
+        return e.name != "ok" && e.name != "operationTime" && !e.name.starts_with('$');
+    });
 }
 
 } // namespace oocrpc::mongodb

@@ -4,6 +4,7 @@
 
 #include <oocrpc/bson_value.hpp>
 
+#include "elements.hpp"
 #include "errors.hpp"
 
 namespace oocrpc::mongodb {
@@ -39,7 +40,7 @@ std::size_t write_raw(bytes document, byte_buffer& out) {
         return document.size();
     }
     bson::document_writer doc(out);
-    out.append(document.subspan(4, document.size() - 5));
+    out.append(elements_of(document));
     doc.add("ok", 1.0);
     return doc.finish();
 }
