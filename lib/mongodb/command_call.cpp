@@ -79,4 +79,9 @@ message reply_ok(context& c) {
     return reply_with(c, [](bson::document_writer&) {});
 }
 
+message no_such_command(std::string_view name) {
+    return message::error(0, errc::no_such_method,
+                          std::string("no such command: '").append(name).append(1, '\''));
+}
+
 } // namespace oocrpc::mongodb

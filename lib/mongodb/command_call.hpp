@@ -66,6 +66,7 @@ template <class F> message reply_with(context& c, F fill) {
 }
 /// Nothing but `ok`.
 message reply_ok(context& c);
+message no_such_command(std::string_view name);
 
 // The commands, by file.
 

@@ -71,15 +71,14 @@ namespace {
 
 /// It may be a cursor of the server behind a proxy.
 awaitable<message> get_more_elsewhere(command_call cmd, std::int64_t number) {
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (!to) not_found(number);
-    co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    auto there = co_await pass_on(cmd);
+    if (!there) not_found(number);
+    co_return std::move(*there);
 }
 
 awaitable<message> kill_elsewhere(command_call cmd, message killed_here) {
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (!to) co_return killed_here;
-    co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    auto there = co_await pass_on(cmd);
+    co_return std::move(there ? *there : killed_here);
 }
 
 } // namespace

@@ -154,7 +154,7 @@ maybe_awaitable<message> free_monitoring(command_call cmd) {
 }
 
 maybe_awaitable<message> unknown(command_call cmd) {
-    throw rpc_error(errc::no_such_method, "no such command: '" + std::string(cmd.name()) + "'");
+    return no_such_command(cmd.name());
 }
 
 } // namespace oocrpc::mongodb

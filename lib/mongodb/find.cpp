@@ -115,19 +115,13 @@ awaitable<message> wait_for(command_call cmd, query q, awaitable<message> work) 
 
 awaitable<message> query_later(command_call cmd, reader read) {
     std::string name = cmd.within(cmd.subject_text());
-    const auto m = co_await resolve(cmd.of, cmd.c, name);
-    if (!m->described) {
-        auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-        if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
-    }
+    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
+    if (!m->described)
+        if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     auto q = read(cmd);
     if (m->streams)
         co_return co_await open_stream(cmd.of, cmd.c, m, q.arguments, std::move(q.terms), q.ask);
-    message result;
-    if (m->described)
-        result = co_await invoke_all(cmd.of, cmd.c, m, q.arguments);
-    else
-        result = co_await invoke_unknown(cmd.of, cmd.c, std::move(name), q.arguments);
+    auto result = co_await invoke_resolved(cmd.of, cmd.c, m, q.arguments);
     co_return answer(cmd, std::move(q), std::move(result));
 }
 

@@ -50,32 +50,22 @@ void add_error(bson::array_writer& to, std::int32_t index, const failure& why) {
     d.finish();
 }
 
-bool is_unknown(const message& m) noexcept {
-    return m.fault && m.fault->code == static_cast<int>(errc::no_such_method);
-}
-
 awaitable<message> insert_all(command_call cmd) {
     const auto all = documents_of(cmd);
     const auto ordered = cmd.find("ordered");
     const bool stop = !ordered || strict_true(*ordered);
     std::string name = cmd.within(cmd.subject_text());
-    const auto m = co_await resolve(cmd.of, cmd.c, name);
-    if (!m->described) {
-        auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-        if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
-    }
+    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
+    if (!m->described)
+        if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     std::int32_t index = 0;
     std::int32_t done = 0;
     byte_buffer errors, kept;
     bson::array_writer list(errors);
     for (const auto& e : bson::elements(all.as_document())) {
         const auto arguments = arguments_of(*m, e.value, kept);
-        message result;
-        if (m->described)
-            result = co_await invoke_all(cmd.of, cmd.c, m, arguments);
-        else
-            result = co_await invoke_unknown(cmd.of, cmd.c, name, arguments);
-        if (index == 0 && is_unknown(result)) co_return result; // nothing was begun
+        auto result = co_await invoke_resolved(cmd.of, cmd.c, m, arguments);
+        if (index == 0 && is_no_such_method(result)) co_return result; // nothing was begun
         if (result.fault)
             add_error(list, index, *result.fault);
         else

@@ -39,8 +39,7 @@ std::optional<std::string> wanted_name(const command_call& cmd) {
 }
 
 awaitable<message> databases(command_call cmd) {
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     const auto methods = co_await list_methods(cmd.of, cmd.c);
     const auto wanted = wanted_name(cmd);
     std::set<std::string_view> services;
@@ -79,8 +78,7 @@ void add_collection(bson::array_writer& list, std::string_view name, bool only_n
 }
 
 awaitable<message> collections(command_call cmd) {
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     const auto methods = co_await list_methods(cmd.of, cmd.c);
     const auto wanted = wanted_name(cmd);
     byte_buffer all;

@@ -13,15 +13,6 @@ std::string_view bare(std::string_view name) noexcept {
     return name.substr(name.find('.') + 1);
 }
 
-bool is_no_such_method(const message& m) noexcept {
-    return m.fault && m.fault->code == static_cast<int>(errc::no_such_method);
-}
-
-message no_such_command(std::string_view name) {
-    return message::error(0, errc::no_such_method,
-                          "no such command: '" + std::string(bare(name)) + "'");
-}
-
 message to_error(const context& c, const std::exception_ptr& e) {
     try {
         std::rethrow_exception(e);
@@ -82,6 +73,21 @@ awaitable<std::shared_ptr<const known_method>> find_method(const layer& of, cont
     co_return blind;
 }
 
+/// For a name that nobody describes: the method of that name, else its bare part.
+awaitable<message> invoke_unknown(const layer& of, context& c,
+                                  std::shared_ptr<const known_method> method,
+                                  bson::value_view arguments) {
+    const std::string_view name = method->target;
+    for (const auto target : {name, bare(name)}) {
+        known_method m;
+        m.target = target;
+        auto shared = std::make_shared<const known_method>(std::move(m));
+        auto answer = co_await invoke_all(of, c, std::move(shared), arguments);
+        if (!is_no_such_method(answer)) co_return answer;
+    }
+    co_return no_such_command(bare(name));
+}
+
 } // namespace
 
 awaitable<std::shared_ptr<const known_method>> resolve(const layer& of, context& c,
@@ -123,16 +129,15 @@ awaitable<message> invoke_all(const layer& of, context& c,
     co_return answer;
 }
 
-awaitable<message> invoke_unknown(const layer& of, context& c, std::string name,
-                                  bson::value_view arguments) {
-    for (const auto target : {std::string_view(name), bare(name)}) {
-        known_method m;
-        m.target = target;
-        auto shared = std::make_shared<const known_method>(std::move(m));
-        auto answer = co_await invoke_all(of, c, std::move(shared), arguments);
-        if (!is_no_such_method(answer)) co_return answer;
-    }
-    co_return no_such_command(name);
+bool is_no_such_method(const message& answer) noexcept {
+    return answer.fault && answer.fault->code == static_cast<int>(errc::no_such_method);
+}
+
+awaitable<message> invoke_resolved(const layer& of, context& c,
+                                   std::shared_ptr<const known_method> method,
+                                   bson::value_view arguments) {
+    const auto how = method->described ? invoke_all : invoke_unknown;
+    return how(of, c, std::move(method), arguments);
 }
 
 awaitable<std::vector<std::string>> list_methods(const layer& of, context& c) {

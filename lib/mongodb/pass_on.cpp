@@ -7,6 +7,7 @@
 #include <oocrpc/context.hpp>
 
 #include "elements.hpp"
+#include "methods.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -26,8 +27,7 @@ void write_for_another(bytes command, byte_buffer& out) {
     });
 }
 
-} // namespace
-
+/// Null where the inner handler describes none.
 awaitable<std::shared_ptr<const known_method>> command_method(const layer& of, context& c,
                                                               std::string_view database) {
     std::string name(database);
@@ -38,29 +38,41 @@ awaitable<std::shared_ptr<const known_method>> command_method(const layer& of, c
     co_return m;
 }
 
-awaitable<message> pass_on(const layer& of, context& c, std::shared_ptr<const known_method> to,
-                           bytes command) {
+awaitable<std::optional<message>> pass_on(const layer& of, context& c, std::string_view database,
+                                          bytes command) {
+    auto to = co_await command_method(of, c, database);
+    if (!to) co_return std::nullopt;
     byte_buffer document;
     write_for_another(command, document);
     const bson::value_view view{bson::type::document, document};
     auto answer = co_await invoke_all(of, c, std::move(to), view);
     answer.own();
     answer.raw = !answer.fault;
-    co_return answer;
+    co_return std::move(answer);
 }
 
-void write_command(const message& call, byte_buffer& out) {
-    const auto name = call.method.substr(call.method.find('.') + 1);
+/// `{name: arguments}`, or the arguments beside `name: 1`.
+void write_command(std::string_view name, bson::value_view arguments, byte_buffer& out) {
     bson::document_writer w(out);
-    if (call.body.t == bson::type::document) {
+    if (present(arguments) && arguments.t != bson::type::document)
+        w.add(name, arguments);
+    else
         w.add(name, 1);
-        for (const auto& e : bson::elements(call.body.as_document())) w.add(e.name, e.value);
-    } else if (present(call.body)) {
-        w.add(name, call.body);
-    } else {
-        w.add(name, 1);
-    }
+    if (arguments.t == bson::type::document) out.append(elements_of(arguments.as_document()));
     w.finish();
+}
+
+} // namespace
+
+awaitable<std::optional<message>> pass_on(const command_call& cmd) {
+    return pass_on(cmd.of, cmd.c, cmd.database(), cmd.body());
+}
+
+awaitable<std::optional<message>> pass_on(const layer& of, context& c, const message& call) {
+    const auto dot = call.method.find('.');
+    byte_buffer command;
+    write_command(call.method.substr(dot + 1), call.body, command);
+    co_return co_await pass_on(of, c, call.method.substr(0, dot), command);
 }
 
 } // namespace oocrpc::mongodb
