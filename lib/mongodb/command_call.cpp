@@ -2,6 +2,7 @@
 
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
+#include <oocrpc/version.hpp>
 
 #include "values.hpp"
 
@@ -73,6 +74,12 @@ message raw_reply(bytes document) {
     auto m = message::reply(0, {bson::type::document, document});
     m.raw = true;
     return m;
+}
+
+void add_version(bson::document_writer& reply) {
+    bson::document_writer ours(reply, "oocrpc");
+    ours.add("version", version);
+    ours.finish();
 }
 
 message reply_ok(context& c) {

@@ -64,6 +64,8 @@ template <class F> message reply_with(context& c, F fill) {
     d.finish();
     return raw_reply(c.scratch());
 }
+/// By which clients know that the server is one of ours.
+void add_version(bson::document_writer& reply);
 /// Nothing but `ok`.
 message reply_ok(context& c);
 message no_such_command(std::string_view name);

@@ -4,12 +4,11 @@
 #include <thread>
 #include <unistd.h>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 #include <oocrpc/version.hpp>
 
 #include "command_call.hpp"
-
-#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc::mongodb {
 namespace {
@@ -58,9 +57,7 @@ maybe_awaitable<message> build_info(command_call cmd) {
         d.add("debug", false);
         d.add("maxBsonObjectSize", static_cast<std::int32_t>(cmd.c.limits().max_message));
         d.add("storageEngines", strings());
-        bson::document_writer ours(d, "oocrpc");
-        ours.add("version", version);
-        ours.finish();
+        add_version(d);
     });
 }
 

@@ -44,8 +44,7 @@ void add_error(bson::array_writer& to, std::int32_t index, const failure& why) {
     d.add("code", face_of(why, false).code);
     d.add("errmsg", text_of(why));
     bson::document_writer ours(d, "oocrpc");
-    ours.add("message", why.message);
-    ours.add("detail", why.detail);
+    add_failure(ours, why);
     ours.finish();
     d.finish();
 }

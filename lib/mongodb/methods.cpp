@@ -1,17 +1,13 @@
 #include "methods.hpp"
 
 #include <oocrpc/bson_value.hpp>
-
 #include <oocrpc/built_in.hpp>
 #include <oocrpc/connection.hpp>
 
+#include "command_names.hpp"
+
 namespace oocrpc::mongodb {
 namespace {
-
-/// The part of `database.command` behind the database.
-std::string_view bare(std::string_view name) noexcept {
-    return name.substr(name.find('.') + 1);
-}
 
 message to_error(const context& c, const std::exception_ptr& e) {
     try {
@@ -59,7 +55,7 @@ awaitable<std::shared_ptr<const known_method>> find_method(const layer& of, cont
                                                            std::string name, bool or_bare) {
     auto m = co_await describe(of, c, name);
     if (!m && or_bare) {
-        std::string alone(bare(name));
+        std::string alone(split_name(name).name);
         m = co_await describe(of, c, std::move(alone));
     }
     c.restart();
@@ -73,19 +69,20 @@ awaitable<std::shared_ptr<const known_method>> find_method(const layer& of, cont
     co_return blind;
 }
 
-/// For a name that nobody describes: the method of that name, else its bare part.
+/// For a name that nobody describes: the method of that name, else the one without a database.
 awaitable<message> invoke_unknown(const layer& of, context& c,
                                   std::shared_ptr<const known_method> method,
                                   bson::value_view arguments) {
     const std::string_view name = method->target;
-    for (const auto target : {name, bare(name)}) {
+    const auto bare = split_name(name).name;
+    for (const auto target : {name, bare}) {
         known_method m;
         m.target = target;
         auto shared = std::make_shared<const known_method>(std::move(m));
         auto answer = co_await invoke_all(of, c, std::move(shared), arguments);
         if (!is_no_such_method(answer)) co_return answer;
     }
-    co_return no_such_command(bare(name));
+    co_return no_such_command(bare);
 }
 
 } // namespace

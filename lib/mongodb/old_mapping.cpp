@@ -5,6 +5,7 @@
 
 #include "cursors.hpp"
 #include "elements.hpp"
+#include "errors.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -101,8 +102,7 @@ awaitable<message> call_old_mapping(command_call cmd) {
     bson::document_writer w(document);
     if (result.fault) {
         bson::document_writer error(w, "$error");
-        error.add("message", result.fault->message);
-        error.add("detail", result.fault->detail);
+        add_failure(error, *result.fault);
         error.finish();
     } else {
         w.add("$result", present(result.body) ? result.body : bson::value_view{});

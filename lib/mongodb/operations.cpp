@@ -5,6 +5,7 @@
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
+#include "command_names.hpp"
 #include "cursors.hpp"
 #include "values.hpp"
 
@@ -49,16 +50,14 @@ struct listed {
 void add_operation(bson::document_writer& d, std::int64_t number, const suspended_call& call,
                    time_point now) {
     using namespace std::chrono;
-    const auto dot = call.method.find('.');
-    const auto database = call.method.substr(0, dot == call.method.npos ? 0 : dot);
-    const auto name = call.method.substr(dot == call.method.npos ? 0 : dot + 1);
+    const auto [database, name] = split_name(call.method);
     const auto took = std::max(duration_cast<microseconds>(now - call.since), microseconds::zero());
     d.add("type", "op");
     d.add("active", true);
     d.add("client", call.client);
     d.add("opid", number);
     d.add("op", "command");
-    d.add("ns", database + ".$cmd");
+    d.add("ns", commands_of(database));
     bson::document_writer command(d, "command");
     command.add(name, 1);
     command.add("$db", database);

@@ -6,6 +6,7 @@
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
+#include "command_names.hpp"
 #include "elements.hpp"
 #include "methods.hpp"
 
@@ -30,8 +31,7 @@ void write_for_another(bytes command, byte_buffer& out) {
 /// Null where the inner handler describes none.
 awaitable<std::shared_ptr<const known_method>> command_method(const layer& of, context& c,
                                                               std::string_view database) {
-    std::string name(database);
-    name += ".$cmd";
+    auto name = commands_of(database);
     auto m = c.session<session>().find(name);
     if (!m) m = co_await resolve_exactly(of, c, std::move(name));
     if (!m->described) co_return nullptr;
@@ -69,10 +69,10 @@ awaitable<std::optional<message>> pass_on(const command_call& cmd) {
 }
 
 awaitable<std::optional<message>> pass_on(const layer& of, context& c, const message& call) {
-    const auto dot = call.method.find('.');
+    const auto [database, name] = split_name(call.method);
     byte_buffer command;
-    write_command(call.method.substr(dot + 1), call.body, command);
-    co_return co_await pass_on(of, c, call.method.substr(0, dot), command);
+    write_command(name, call.body, command);
+    co_return co_await pass_on(of, c, database, command);
 }
 
 } // namespace oocrpc::mongodb

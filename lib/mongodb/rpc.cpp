@@ -3,6 +3,7 @@
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
+#include "command_names.hpp"
 #include "cursors.hpp"
 #include "methods.hpp"
 #include "pass_on.hpp"
@@ -43,11 +44,10 @@ stream_arguments read_arguments(const known_method& m, bson::value_view given) {
 /// call says one.
 awaitable<message> open(const layer& of, context& c, message call,
                         std::shared_ptr<const known_method> m, std::int32_t window) {
-    const auto name = call.method;
     auto from = read_arguments(*m, call.body);
-    const auto dot = name.find('.');
+    const auto [database, name] = split_name(call.method);
     auto terms = terms_of(c);
-    terms.ns = std::string(name.substr(0, dot)).append(".$cmd").append(name.substr(dot));
+    terms.ns = commands_of(database).append(1, '.').append(name);
     batch_request ask;
     ask.size = from.batch.value_or(window > 0 ? window : of.options.default_batch);
     require_batch_size(ask.size);

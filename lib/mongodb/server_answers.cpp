@@ -58,8 +58,7 @@ std::size_t write_error(const message& m, bool for_get_more, byte_buffer& out) {
         labels.finish();
     }
     bson::document_writer own(doc, "oocrpc");
-    own.add("message", m.fault->message);
-    own.add("detail", m.fault->detail);
+    add_failure(own, *m.fault);
     add_meta(own, m.meta);
     own.finish();
     return doc.finish();

@@ -12,21 +12,18 @@ namespace {
 
 using namespace mongodb;
 
-// What hello tells drivers to keep to (maxWriteBatchSize); a batch becomes an array of it.
-constexpr std::size_t most_documents = 100'000;
 // Numbers of operations below this are requestIDs of the connection itself.
 constexpr std::int64_t request_ids = std::int64_t{1} << 32;
-constexpr std::string_view command_collection = "$cmd";
 
 std::string too_many(std::string_view what, std::size_t n) {
     return std::string(what) + ": " + std::to_string(n) + " exceed the limit of " +
-           std::to_string(most_documents);
+           std::to_string(largest_batch);
 }
 
 std::string check_counts(const op_msg& m) {
     std::size_t all = 0;
     for (const auto& s : m.sections) all += s.count;
-    return all > most_documents ? too_many("OP_MSG: documents in sections", all) : "";
+    return all > largest_batch ? too_many("OP_MSG: documents in sections", all) : "";
 }
 
 } // namespace
@@ -161,7 +158,7 @@ std::string mongodb_server_codec::state::read_get_more(bytes message, oocrpc::me
 std::string mongodb_server_codec::state::read_kill_cursors(bytes message, oocrpc::message& out) {
     op_kill_cursors k;
     if (auto why = parse(message, k); !why.empty()) return why;
-    if (k.count() > most_documents) return too_many("OP_KILL_CURSORS: cursors", k.count());
+    if (k.count() > largest_batch) return too_many("OP_KILL_CURSORS: cursors", k.count());
     write_kill_cursors(k, scratch_);
     out.oneway = true;
     built("admin", "killcursors", out);
@@ -171,7 +168,7 @@ std::string mongodb_server_codec::state::read_kill_cursors(bytes message, oocrpc
 std::string mongodb_server_codec::state::read_insert(bytes message, oocrpc::message& out) {
     op_insert i;
     if (auto why = parse(message, i, max_depth); !why.empty()) return why;
-    if (i.count > most_documents) return too_many("OP_INSERT: documents", i.count);
+    if (i.count > largest_batch) return too_many("OP_INSERT: documents", i.count);
     collection_name at;
     if (auto why = split(i.name, at); !why.empty()) return "OP_INSERT: " + why;
     write_insert(i, at, scratch_);
