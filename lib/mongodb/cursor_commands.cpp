@@ -26,17 +26,16 @@ bool is_owner(const command_call& cmd, const cursor& which) {
     return which.terms().host == host_of(cmd.c.info().address);
 }
 
-std::shared_ptr<cursor> own_cursor(const command_call& cmd, std::int64_t number) {
-    auto found = find_cursor(cmd.of, number);
-    if (!found || !is_owner(cmd, *found)) not_found(number);
+/// Throws where it is another client's, or of another collection than the command names.
+void require_own(const command_call& cmd, const cursor& which, std::int64_t number) {
+    if (!is_owner(cmd, which)) not_found(number);
     const auto collection = cmd.find("collection");
     if (!collection || collection->t != bson::type::string)
         wrong_type("collection", "string", collection.value_or(absent));
-    if (const auto ns = cmd.within(collection->as_string()); ns != found->terms().ns)
+    if (const auto ns = cmd.within(collection->as_string()); ns != which.terms().ns)
         throw rpc_error(errc::permission_denied, "collection: cursor id " + std::to_string(number) +
-                                                     " belongs to '" + found->terms().ns +
+                                                     " belongs to '" + which.terms().ns +
                                                      "', not '" + ns + "'");
-    return found;
 }
 
 batch_request read_request(const command_call& cmd) {
@@ -65,10 +64,6 @@ bool kill(const command_call& cmd, std::int64_t number) {
     return cmd.of.registry->cursors.remove(number);
 }
 
-} // namespace
-
-namespace {
-
 /// It may be a cursor of the server behind a proxy.
 awaitable<message> get_more_elsewhere(command_call cmd, std::int64_t number) {
     auto there = co_await pass_on(cmd);
@@ -86,11 +81,12 @@ awaitable<message> kill_elsewhere(command_call cmd, message killed_here) {
 maybe_awaitable<message> get_more(command_call cmd) {
     const auto number = strict_integer(cmd.subject());
     if (!number) wrong_type("getMore", "int64", cmd.subject());
-    if (!find_cursor(cmd.of, *number)) {
+    auto from = find_cursor(cmd.of, *number);
+    if (!from) {
         cmd.call.own();
         return get_more_elsewhere(std::move(cmd), *number);
     }
-    auto from = own_cursor(cmd, *number);
+    require_own(cmd, *from, *number);
     return next_batch(cmd.of, cmd.c, std::move(from), read_request(cmd));
 }
 

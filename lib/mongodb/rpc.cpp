@@ -74,6 +74,19 @@ awaitable<message> call_later(const layer& of, context& c, message call, std::in
     co_return answer;
 }
 
+/// Further keys beside a text are no arguments: only another server can know what they are.
+awaitable<message> answer_elsewhere(command_call cmd) {
+    std::string name(cmd.call.method);
+    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
+    if (m->described) {
+        auto outcome = call_method(cmd.of, cmd.c, message::call(cmd.call.method, cmd.subject()));
+        if (outcome.ready()) co_return outcome.take();
+        co_return co_await outcome.wait();
+    }
+    if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
+    co_return no_such_command(cmd.name());
+}
+
 } // namespace
 
 maybe_awaitable<message> call_method(const layer& of, context& c, message call) {
@@ -90,23 +103,6 @@ maybe_awaitable<message> call_method(const layer& of, context& c, message call) 
     call.own();
     return call_later(of, c, std::move(call), window);
 }
-
-namespace {
-
-/// Further keys beside a text are no arguments: only another server can know what they are.
-awaitable<message> answer_elsewhere(command_call cmd) {
-    std::string name(cmd.call.method);
-    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
-    if (m->described) {
-        auto outcome = call_method(cmd.of, cmd.c, message::call(cmd.call.method, cmd.subject()));
-        if (outcome.ready()) co_return outcome.take();
-        co_return co_await outcome.wait();
-    }
-    if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
-    co_return no_such_command(cmd.name());
-}
-
-} // namespace
 
 maybe_awaitable<message> other_command(command_call cmd) {
     cmd.call.own();

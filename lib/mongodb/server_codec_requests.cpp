@@ -93,19 +93,7 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
     if (auto why = read_command(msg_.body, c); !why.empty()) return "OP_MSG: " + why;
     if (c.database.empty()) return "OP_MSG: $db is missing or empty";
     if (!c.wrong.empty()) return refuse(c.wrong, out);
-    const auto own = mongodb::own_command(c.name, c.value.t);
-    const bool whole = own.empty() && is_whole(c);
-    if (own.empty() && !whole) {
-        call(c, msg_.body, out);
-        return {};
-    }
-    if (out.oneway && is_cancel(own, msg_.body, out)) return {};
-    auto document = msg_.body;
-    if (!msg_.sections.empty()) {
-        merge(document, msg_.sections, scratch_);
-        document = scratch_;
-    }
-    own_command(whole ? c.name : own, c, document, out);
+    take(c, msg_.body, out);
     return {};
 }
 
@@ -133,12 +121,7 @@ std::string mongodb_server_codec::state::read_query(bytes message, oocrpc::messa
     c.database = at.database;
     if (c.max_time < 0) c.max_time = query.max_time;
     msg_.sections.clear();
-    const auto own = mongodb::own_command(c.name, c.value.t);
-    const bool whole = own.empty() && is_whole(c);
-    if (own.empty() && !whole)
-        call(c, query.document, out);
-    else
-        own_command(whole ? c.name : own, c, query.document, out);
+    take(c, query.document, out);
     return {};
 }
 
@@ -190,6 +173,18 @@ std::string mongodb_server_codec::state::refuse(const std::string& why, oocrpc::
 /// beside a text.
 bool mongodb_server_codec::state::is_whole(const command& c) const noexcept {
     return c.value.t == bson::type::string && (c.further || !msg_.sections.empty());
+}
+
+void mongodb_server_codec::state::take(const command& c, bytes document, oocrpc::message& out) {
+    const auto own = mongodb::own_command(c.name, c.value.t);
+    const bool whole = own.empty() && is_whole(c);
+    if (own.empty() && !whole) return call(c, document, out);
+    if (out.oneway && is_cancel(own, document, out)) return;
+    if (!msg_.sections.empty()) {
+        merge(document, msg_.sections, scratch_);
+        document = scratch_;
+    }
+    own_command(whole ? c.name : own, c, document, out);
 }
 
 void mongodb_server_codec::state::call(const command& c, bytes document, oocrpc::message& out) {
