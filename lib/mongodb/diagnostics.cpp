@@ -1,7 +1,8 @@
 // What tools ask about the server itself.
 
-#include <sys/utsname.h>
 #include <thread>
+
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <oocrpc/bson_value.hpp>

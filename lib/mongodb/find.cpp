@@ -1,6 +1,6 @@
 // find and aggregate: a collection is a method, a filter holds its arguments by name.
 
-#include <algorithm>
+#include <utility>
 
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>

@@ -1,8 +1,8 @@
 #include "server_codec.hpp"
 
-#include <oocrpc/bson_value.hpp>
-
 #include <algorithm>
+
+#include <oocrpc/bson_value.hpp>
 
 #include "server_answers.hpp"
 

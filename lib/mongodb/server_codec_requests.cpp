@@ -1,11 +1,10 @@
 // How mongodb_server_codec reads requests.
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/error.hpp>
 
 #include "command_names.hpp"
-
 #include "server_codec.hpp"
-#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc {
 namespace {

@@ -6,12 +6,12 @@
 // What is parsed are views into the message; every length in it was checked and every document
 // validated, so that bson::elements and friends may walk it.
 
-#include <oocrpc/bson.hpp>
-
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <oocrpc/bson.hpp>
 
 namespace oocrpc::mongodb {
 
