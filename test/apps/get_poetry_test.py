@@ -229,8 +229,8 @@ class get_poetry(unittest.TestCase):
         self.assertEqual(program.process.stdout.read(), HOURS.read_text())
         lines = program.screen().splitlines()
         self.assertEqual(len(lines), 2, lines)  # the two errors, and nothing of the progress line
-        self.assertRegex(lines[0], f"\\Aget-poetry: {absent}: unavailable: .+")
-        self.assertRegex(lines[1], f"\\Aget-poetry: {slow.url}: unavailable: .+")
+        self.assertRegex(lines[0], rf"\Aget-poetry: {absent}: unavailable: .+")
+        self.assertRegex(lines[1], rf"\Aget-poetry: {slow.url}: unavailable: .+")
 
     def test_a_narrow_terminal_has_a_short_progress_line(self):
         slow = poetry(self, DOOR, *NEVER)
