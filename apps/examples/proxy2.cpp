@@ -26,9 +26,10 @@ class proxy {
   private:
     awaitable<void> download(poem_name name, poem_promise poem) {
         try {
-            kept_[name] = co_await upstream_.call(get_poem, name);
-            poem.fire(kept_[name]);
-        } catch (const oocrpc::rpc_error&) {
+            auto text = co_await upstream_.call(get_poem, name);
+            kept_[name] = text;
+            poem.fire(std::move(text));
+        } catch (...) {
             poem.fail(std::current_exception());
         }
     }

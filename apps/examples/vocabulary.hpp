@@ -34,3 +34,25 @@ inline void run(awaitable<void> main) {
         io.poll();
     } while (time.advance_to_next());
 }
+
+// Somebody who waits for a poem.
+inline awaitable<void> read(std::string name, poem_promise poem) {
+    try {
+        std::string text = co_await poem.wait();
+        std::cout << name << " reads: " << text << '\n';
+    } catch (const std::exception& e) {
+        std::cout << name << " gets no poem: " << e.what() << '\n';
+    }
+}
+
+// A poem from a server that takes that long, or fails after that time.
+inline awaitable<std::string> poem_from(std::string server, oocrpc::duration time) {
+    try {
+        co_await oocrpc::sleep_for(time);
+    } catch (const oocrpc::rpc_error&) {
+        std::cout << server << " is told to stop\n";
+        throw;
+    }
+    if (server == "broken") throw std::runtime_error("out of poems");
+    co_return "a poem from " + server;
+}

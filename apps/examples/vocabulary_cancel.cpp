@@ -1,5 +1,5 @@
 // cancel, and the canceller.
-#include "reader.hpp"
+#include "vocabulary.hpp"
 
 awaitable<void> no_canceller() {
     poem_promise poem;

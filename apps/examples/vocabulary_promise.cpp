@@ -1,5 +1,5 @@
 // Deferred; succeed, fail and maybeDeferred; pause.
-#include "reader.hpp"
+#include "vocabulary.hpp"
 
 awaitable<void> fire_once() {
     poem_promise poem;

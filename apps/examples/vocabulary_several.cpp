@@ -1,5 +1,5 @@
 // DeferredList with its flags, and gatherResults.
-#include "server.hpp"
+#include "vocabulary.hpp"
 
 std::vector<awaitable<std::string>> downloads() {
     std::vector<awaitable<std::string>> all;

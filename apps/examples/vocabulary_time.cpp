@@ -1,5 +1,5 @@
 // addTimeout; callLater and Clock.
-#include "server.hpp"
+#include "vocabulary.hpp"
 
 awaitable<void> in_time() {
     try {
