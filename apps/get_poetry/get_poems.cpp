@@ -41,7 +41,7 @@ awaitable<std::string> transformed(const job& all, std::size_t from, std::string
     try {
         auto call = method.with(all.how.timeout);
         co_return co_await all.transform->call(std::move(call), poem);
-    } catch (const rpc_error& e) {
+    } catch (const std::exception& e) {
         why = e.what();
     }
     co_await throw_if_interrupted();
@@ -56,7 +56,7 @@ awaitable<void> get_one(const job& all, std::size_t from) {
     std::string why;
     try {
         poem = co_await download(all.how, from);
-    } catch (const rpc_error& e) {
+    } catch (const std::exception& e) {
         failed = std::current_exception();
         why = e.what();
     }

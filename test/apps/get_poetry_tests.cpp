@@ -211,6 +211,22 @@ TEST_CASE("cancelling cancels every call at its server and reports none of them"
     });
 }
 
+TEST_CASE("a call that the server cancels is a failure like any other") {
+    test::run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
+        service strict("poetry");
+        strict.on(poetry::get_poem, [](const std::optional<std::string>&) -> std::string {
+            throw rpc_error(errc::cancelled, "by the operator");
+        });
+        site up(io, strict);
+        screen s;
+        const auto how = from({up.url});
+        co_await s.get(how);
+        CHECK(s.failed == 1);
+        CHECK(s.err.str() == "get-poetry: " + up.url + ": cancelled: by the operator\n");
+        co_await stop(up);
+    });
+}
+
 TEST_CASE("cancelling while a poem is transformed prints nothing more") {
     test::run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
         site one(io, shelf("ONE\n").handler());
