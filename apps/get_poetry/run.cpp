@@ -65,6 +65,7 @@ void add_options(CLI::App& program, host::command& chosen) {
         .add_option("URL", how->urls,
                     "a poetry server: oocrpc://host:port, oocrpc+unix:///path,\n"
                     "mongodb://host[:port]/[database]")
+        ->type_name("")
         ->required()
         ->check(is_server);
     program.add_option("--name", how->poem, "which poem (default: the first of each server)")

@@ -12,7 +12,7 @@ oocrpc::handler make_transform() {
     s.on(reverse_lines, [](const std::string& poem) { return reversed(poem); });
     s.on(number_lines, [](const std::string& poem) { return numbered(poem); });
     s.on(translate, [](const std::string&) -> std::string {
-        throw oocrpc::rpc_error("lost_in_translation", "nobody has translated a poem yet");
+        throw oocrpc::rpc_error(lost_in_translation, "nobody has translated a poem yet");
     });
     return s;
 }

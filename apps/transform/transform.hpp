@@ -12,7 +12,10 @@ using method = oocrpc::method<std::string(std::string)>;
 inline constexpr method cummingsify{"transform.cummingsify", {"poem"}};
 inline constexpr method reverse_lines{"transform.reverse_lines", {"poem"}};
 inline constexpr method number_lines{"transform.number_lines", {"poem"}};
-inline constexpr method translate{"transform.translate", {"poem"}}; ///< always fails
+inline constexpr method translate{"transform.translate", {"poem"}};
+
+/// The error that translate always answers with.
+inline constexpr auto lost_in_translation = "lost_in_translation";
 
 /// The transform service: poems in, poems out. Serves any number of threads.
 oocrpc::handler make_transform();

@@ -13,6 +13,8 @@ namespace oocrpc::test {
 
 /// A server on a Unix socket, where nothing needs time: what is written is there.
 class site {
+    temporary_path socket_; // before the url, which is made of it
+
   public:
     site(asio::io_context& io, handler serve) : url(socket_.url()), server_(io.get_executor()) {
         server_.listen(url);
@@ -25,10 +27,6 @@ class site {
     }
     std::size_t connections() const { return server_.connections(); }
 
-  private:
-    temporary_path socket_;
-
-  public:
     const std::string url;
 
   private:
