@@ -125,7 +125,7 @@ TEST_CASE("a value of another type is quoted, with what was expected") {
     CHECK(why("pause", "soon").starts_with("'soon' is no duration"));
     CHECK(why("memory", "9 apples").starts_with("'9 apples' is no size"));
     CHECK(why("listen", "nowhere").starts_with("'nowhere': not a URL"));
-    CHECK(why("at", "1") == "'1': a port is missing");
+    CHECK(why("at", "1") == "'1': a port is missing (host:port)");
     CHECK(why("log", "") == "'': expected a path");
 }
 
