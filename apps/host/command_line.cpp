@@ -79,9 +79,10 @@ void load_plugins(const std::vector<option>& offered, plugins& known, int argc, 
     try {
         first.parse(argc, argv);
         from.host = dirs.given();
-    } catch (const CLI::ParseError&) { // told when all is read
+        for (const auto& directory : host_values(from).texts("plugin-dir")) known.load(directory);
+    } catch (const CLI::ParseError&) { // both are told when all is read
+    } catch (const failure&) {
     }
-    for (const auto& directory : host_values(from).texts("plugin-dir")) known.load(directory);
 }
 
 class command_line {
@@ -172,6 +173,9 @@ request command_line::parsed() const {
     r.host = host_->given();
     if (s) r.component = s->options->given();
     for (const auto& g : own_->given()) {
+        const auto& o = *std::ranges::find(program_options(), g.name, &option::name);
+        if (const auto why = oocrpc::why_invalid(o, g.values.front()); !why.empty())
+            throw failure(usage_error, "--" + g.name + ": " + why);
         if (g.name == "config") r.config = g.values.front();
         if (g.name == "check") r.config = g.values.front(), r.what = action::check;
         if (g.name == "show-config") r.what = action::show_config;

@@ -25,8 +25,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 } // namespace
 
 std::string did_you_mean(std::string_view unknown, const std::vector<std::string>& known) {
-    // A third of the letters wrong, at least one: further away it is another word.
-    auto least = std::max<std::size_t>(unknown.size() / 3, 1) + 1;
+    // Further away it is another word: a third of the letters, two of a short one.
+    auto least = unknown.size() < 4 ? 2 : std::max<std::size_t>(unknown.size() / 3, 2) + 1;
     const std::string* nearest = nullptr;
     for (const auto& name : known) {
         const auto d = distance(unknown, name);
