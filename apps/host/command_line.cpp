@@ -79,7 +79,7 @@ void load_plugins(const std::vector<option>& offered, plugins& known, int argc, 
     try {
         first.parse(argc, argv);
         from.host = dirs.given();
-        for (const auto& directory : host_values(from).texts("plugin-dir")) known.load(directory);
+        for (const auto& directory : plugin_directories(from)) known.load(directory);
     } catch (const CLI::ParseError&) { // both are told when all is read
     } catch (const failure&) {
     }

@@ -68,7 +68,9 @@ class overlay {
 void load_single(const request& from, const config_file* file, settings& all) {
     component_settings one{from.plugin->of->name, from.plugin->of,
                            option_values(from.plugin->options)};
-    if (file) file->read_flat(from.offered, all.host, one.values);
+    auto keys = from.offered; // but the one that would come too late to find the plugin
+    std::erase_if(keys, [](const option& o) { return o.name == "plugin-dir"; });
+    if (file) file->read_flat(keys, all.host, one.values);
     const overlay over(from);
     over.environment(from.offered, all.host);
     over.environment(from.plugin->options, one.values);
@@ -94,12 +96,12 @@ const char* process_environment(const std::string& name) {
     return std::getenv(name.c_str());
 }
 
-option_values host_values(const request& from) {
+std::vector<std::string> plugin_directories(const request& from) {
     option_values host(host_options());
     const overlay over(from);
     over.environment(from.offered, host);
     over.command_line(from.offered, from.host, host);
-    return host;
+    return host.texts("plugin-dir");
 }
 
 settings load(const request& from, plugins& known) {

@@ -64,7 +64,7 @@ struct request {
 /// that cannot be read, else bad_configuration with `FILE:LINE:COLUMN: what is wrong`.
 settings load(const request& from, plugins& known);
 
-/// What the command line and the environment alone say for the host.
-oocrpc::option_values host_values(const request& from);
+/// Where plugins are, as far as the command line or the environment says so.
+std::vector<std::string> plugin_directories(const request& from);
 
 } // namespace host

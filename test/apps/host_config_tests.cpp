@@ -105,9 +105,10 @@ TEST_CASE("the file of one plugin has its keys and the host's side by side") {
     CHECK(s.components[0].values.texts("poem") == words{"/a"});
     CHECK(p.refusal_of_flat("listne = 1\n") ==
           "78 flat.toml:1:1: unknown key 'listne'; did you mean 'listen'?");
+    CHECK(p.refusal_of_flat("plugin-dir = 'x'\n").starts_with("78 flat.toml:1:1: unknown key"));
     CHECK(p.refusal_of_flat("poem = ['a', 3, {}]\n") ==
           "78 flat.toml:1:17: poem: expected a string, a number or a truth value");
-    CHECK(p.refusal_of_flat("bytes = 1\n") == "64 poems: --poem is required");
+    CHECK(p.refusal_of_flat("bytes = 1\n") == "64 poems: --listen is required");
 }
 
 TEST_CASE("what the program does not offer is no key") {

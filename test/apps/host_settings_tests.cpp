@@ -82,7 +82,7 @@ TEST_CASE("several values in the environment have blanks between them") {
 TEST_CASE("directories of plugins in the environment have colons between them") {
     place p;
     p.variables["OOCRPC_PLUGIN_PATH"] = "/one place::/two";
-    CHECK(host_values(p.ask("")).texts("plugin-dir") == words{"/one place", "/two"});
+    CHECK(plugin_directories(p.ask("")) == words{"/one place", "/two"});
 }
 
 TEST_CASE("paths are relative to where the program was started") {

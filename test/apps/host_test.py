@@ -11,7 +11,7 @@ import sys
 import tempfile
 import traceback
 
-OOCRPCD, PROXY, POEM = sys.argv[1:4]
+OOCRPCD, PROXY, POEM = map(os.path.abspath, sys.argv[1:4])
 ANY = "oocrpc://127.0.0.1:0"
 PLAIN = {k: v for k, v in os.environ.items() if not k.startswith("OOCRPC_")}
 
@@ -77,7 +77,7 @@ def unknown_words_are_refused_with_the_nearest_one():
     assert "'--poem'" not in refused(64, OOCRPCD, "demo", "--pome", "x")
     line = refused(64, OOCRPCD, "peotry", "--listen", ANY)
     assert "unknown plugin 'peotry'; did you mean 'poetry'?" in line, line
-    assert "--list" in refused(64, OOCRPCD, "prose")
+    assert "--list" in refused(64, OOCRPCD, "verse")
     assert "'stray'" in refused(64, OOCRPCD, "demo", "stray")
     assert "did you mean '--upstream'?" in refused(64, PROXY, "--upstraem", ANY)
     assert "--config is missing" in refused(64, OOCRPCD)
@@ -191,7 +191,7 @@ def complete(program, *words):
         script.flush()
         line = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); ' \
                f'_{name.replace("-", "_")}; printf "%s\\n" "${{COMPREPLY[@]}}"'
-        return told("bash", "--norc", "-euc", line, "bash", script.name, name, *words).split()
+        return told("bash", "--norc", "-uc", line, "bash", script.name, name, *words).split()
 
 
 def bash_completes_names_options_and_values():
