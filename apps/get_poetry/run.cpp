@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <oocrpc/client.hpp>
+#include <oocrpc/option.hpp>
 
 #include "get_poems.hpp"
 #include "host/validators.hpp"
 #include "support/interruptible.hpp"
-#include "support/parse.hpp"
 
 namespace get_poetry {
 namespace {
@@ -53,7 +53,7 @@ void check_url(const std::string& text) {
 
 oocrpc::deadline timeout_of(const std::string& text) {
     if (text == "none") return oocrpc::deadline::none();
-    return oocrpc::apps::parse_duration(text);
+    return oocrpc::parse_duration(text);
 }
 
 } // namespace
