@@ -12,10 +12,14 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
+
+#include <sys/socket.h>
+#include <sys/un.h>
 
 using host::test::child;
 using oocrpc::log_fields;
@@ -215,6 +219,37 @@ TEST_CASE("lines that a full disk has taken are counted") {
     REQUIRE(lines.size() == 2);
     CHECK(lines[0].ends_with("oocrpcd: lines of the log were lost count=2"));
     CHECK(lines[1].ends_with("c: three"));
+}
+
+TEST_CASE("syslog gets the text without time and level, which it has itself") {
+    if (::geteuid() != 0) {
+        MESSAGE("skipped: only root can have a /dev/log of its own");
+        return;
+    }
+    place at;
+    fs::create_directory(at.path + "/dev");
+    child process([&] {
+        const int daemon = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        const auto path = at.path + "/dev/log";
+        std::memcpy(name.sun_path, path.data(), path.size());
+        if (::bind(daemon, reinterpret_cast<sockaddr*>(&name), sizeof(name)) != 0) return 1;
+        if (::chroot(at.path.c_str()) != 0) return 2;
+        host::log_options how;
+        how.to_syslog = true;
+        host::log log(how);
+        log.write(log_level::warn, "poems", "a\n%s", {{"b", "c d"}});
+        char text[256];
+        const auto n = ::recv(daemon, text, sizeof(text), 0);
+        std::cerr << std::string(text, n > 0 ? static_cast<std::size_t>(n) : 0) << "\n";
+        return 0;
+    });
+    CHECK(process.status() == 0);
+    const auto said = process.errors();
+    CHECK(said.starts_with("<28>")); // daemon.warning
+    CHECK(said.find(" oocrpcd[" + std::to_string(process.pid()) + "]: poems: a\\n%s b=\"c d\"\n") !=
+          std::string::npos);
 }
 
 TEST_CASE("what is said to spdlog takes the same way, in the program's name") {
