@@ -87,6 +87,7 @@ void connection::on_read(std::error_code ec, std::size_t size) {
     if (state_ == state::closed) return;
     if (ec) return on_peer_gone(ec);
     in_.commit(size);
+    heard_ = true;
     adapt(size);
     process();
 }
@@ -264,6 +265,12 @@ void connection::on_timer() {
         }
     std::vector<std::int64_t> late;
     auto next = std::min(dispatcher_.next_deadline(), linger_until_);
+    if (state_ == state::draining) {
+        if (grace_until_ > now)
+            next = std::min(next, grace_until_);
+        else
+            close_if_idle();
+    }
     if (read_paused_ && paused_for_handlers_) next = std::min(next, now + hang_up_check);
     dispatcher_.for_each_running([&](context& c) {
         if (c.cancelled_) return;
@@ -292,7 +299,7 @@ void connection::close_if_idle() {
     if (dispatcher_.running() > 0 && !muted_) return;
     if (state_ == state::flushing) return close(*last_reason_);
     if (dispatcher_.waiting() > 0 || !held_.empty()) return;
-    if (state_ == state::draining || going_away_)
+    if ((state_ == state::draining && !in_grace()) || going_away_)
         close(rpc_error(errc::unavailable, "the connection was drained"));
 }
 
@@ -300,14 +307,36 @@ void connection::drain() {
     asio::dispatch(executor_, [self = shared_from_this()] {
         if (self->state_ != state::open) return;
         self->state_ = state::draining;
-        if (self->peer_has_ids_ || self->dispatcher_.peer() == dispatcher::peer_kind::extended) {
-            auto goaway = message::control(message_kind::goaway, 0);
-            goaway.method = "draining";
-            self->put(goaway);
+        if (!self->heard_ || self->knows_goaway()) {
+            self->grace_until_ = self->clock_.now() + self->options_.limit.drain_grace;
+            self->arm(self->grace_until_);
         }
+        if (self->knows_goaway()) self->say_goaway();
         self->flush();
         self->close_if_idle();
     });
+}
+
+bool connection::knows_goaway() const noexcept {
+    return peer_has_ids_ || dispatcher_.peer() == dispatcher::peer_kind::extended;
+}
+
+void connection::say_goaway() {
+    if (std::exchange(said_goaway_, true)) return;
+    auto goaway = message::control(message_kind::goaway, 0);
+    goaway.method = "draining";
+    put(goaway);
+}
+
+std::vector<suspended_call> connection::suspended() const {
+    std::vector<suspended_call> all;
+    dispatcher_.for_each_running([&](const context& c) {
+        all.push_back({suspended_call::direction::served, c.method(), info_.address, c.begun_});
+    });
+    dispatcher_.for_each_waiting([&](const std::string& method, time_point since) {
+        all.push_back({suspended_call::direction::made, method, info_.address, since});
+    });
+    return all;
 }
 
 void connection::close(rpc_error reason) {

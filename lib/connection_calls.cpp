@@ -44,6 +44,7 @@ std::int64_t connection::start_call(message& call, const call_options& options,
     call.timeout_ms = when.left_ms(now);
     if (!options.meta.empty()) call.meta = options.meta;
     call.id = dispatcher_.start_call(std::move(waiter), when);
+    dispatcher_.describe(call.id, call.method, now);
     arm(when.at);
     send_call(call);
     return call.id;
@@ -65,6 +66,7 @@ std::shared_ptr<message_stream> connection::open(message call, const call_option
     call.credit = window;
     call.oneway = false; // its items are the answer
     call.id = stream->id_ = dispatcher_.start_stream(stream, when);
+    dispatcher_.describe(call.id, call.method, now);
     arm(when.at);
     send_call(call);
     return stream;

@@ -32,6 +32,7 @@ class connection_list : public asio::execution_context::service {
         std::lock_guard lock(mutex_);
         all_.erase(&c);
     }
+    std::vector<suspended_call> suspended();
 
   private:
     void shutdown() override;

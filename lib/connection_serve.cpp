@@ -44,8 +44,10 @@ void connection::on_call(message& call) {
     if (call.id && dispatcher_.find_running(call.id))
         return violation("call id " + std::to_string(call.id) + " is already in flight");
     peer_has_ids_ |= call.id > 0;
+    if (state_ == state::draining && knows_goaway()) say_goaway();
     auto c = take_context();
     c->begin(call);
+    c->begun_ = batch_time_;
     if (call.timeout_ms >= 0)
         c->deadline_ = call_deadline::after(std::chrono::milliseconds(call.timeout_ms), batch_time_,
                                             deadline_origin::caller);
@@ -61,7 +63,7 @@ void connection::on_call(message& call) {
 }
 
 std::optional<message> connection::refuse_call(context& c) {
-    if (state_ != state::open)
+    if (state_ != state::open && batch_time_ >= grace_until_)
         return message::error(0, errc::unavailable, "the server is draining");
     if (c.deadline_.passed(batch_time_))
         return message::error(0, errc::deadline_exceeded, c.deadline_.text());

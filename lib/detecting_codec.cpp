@@ -1,19 +1,15 @@
 #include "detecting_codec.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include <oocrpc/detail/endian.hpp>
 #include <oocrpc/mongodb_server_codec.hpp>
 #include <oocrpc/native_codec.hpp>
 
+#include "mongodb/wire.hpp"
+
 namespace oocrpc {
 namespace {
 
-constexpr std::size_t header = 16; // of a MongoDB message
-constexpr std::int32_t largest_mongodb = 48'000'000;
-constexpr std::array<std::int32_t, 10> operations{1,    1000, 2001, 2002, 2004,
-                                                  2005, 2006, 2007, 2012, 2013};
+using namespace mongodb;
 
 std::int32_t load_le(bytes in, std::size_t at) noexcept {
     return detail::load_le<std::int32_t>(in.data() + at);
@@ -30,14 +26,14 @@ decoded detecting_codec::decode(bytes in, message&) {
     const auto native_size = load_be(in);
     const auto mongodb_size = load_le(in, 0);
     const bool native = native_size >= 5 && native_size <= limit_.max_message;
-    const bool mongodb =
-        mongodb_size >= static_cast<std::int32_t>(header) && mongodb_size <= largest_mongodb;
+    const bool mongodb = mongodb_size >= static_cast<std::int32_t>(header_size) &&
+                         mongodb_size <= static_cast<std::int32_t>(largest_message);
     // Neither: the native protocol has an error for that.
     if (!mongodb) return other;
     if (native && in.size() >= 8 && static_cast<std::size_t>(load_le(in, 4)) == native_size)
         return other;
-    if (in.size() < header) return {decoded::state::incomplete, header, {}};
-    if (std::ranges::find(operations, load_le(in, 12)) != operations.end()) {
+    if (in.size() < header_size) return {decoded::state::incomplete, header_size, {}};
+    if (is_known(read_header(in).operation)) {
         found_ = protocol_kind::mongodb;
         return other;
     }

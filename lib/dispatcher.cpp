@@ -42,6 +42,12 @@ std::int64_t dispatcher::start_stream(std::shared_ptr<reply_receiver> r, call_de
     return id;
 }
 
+void dispatcher::describe(std::int64_t id, std::string_view method, time_point since) {
+    auto& s = slots_[index(id)];
+    s.method.assign(method);
+    s.since = since;
+}
+
 void dispatcher::sent(std::int64_t id) {
     if (peer_ == peer_kind::extended) return;
     fifo_.push_back(id);

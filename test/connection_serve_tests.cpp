@@ -346,18 +346,22 @@ TEST_CASE("answers that pile up behind a slow one pause reading, too") {
     });
 }
 
-TEST_CASE("a drain finishes what runs, refuses what comes, says goaway and closes") {
+TEST_CASE("a drain says goaway, finishes what runs and what was on its way, and refuses what comes "
+          "after the grace") {
     run([]() -> awaitable<void> {
         seen l;
         handler h = make_service(l);
         scripted w(co_await this_coro::executor, std::move(h));
-        script steps{sends{call("slow", "[50]", R"(, "id": 1)")},
+        script steps{sends{call("slow", "[350]", R"(, "id": 1)")},
                      pass_time{10ms},
                      expect{R"({"info": {"goaway": "draining"}})"},
+                     sends{call("add", "[1, 2]", R"(, "id": 3)")},
+                     expect{R"({"reply": 3, "id": 3})"},
+                     pass_time{250ms},
                      sends{call("add", "[1, 2]", R"(, "id": 2)")},
                      expect{R"({"error": {"message": "unavailable",
                              "detail": "the server is draining", "code": 8001}, "id": 2})"},
-                     expect{R"({"reply": 50, "id": 1})"},
+                     expect{R"({"reply": 350, "id": 1})"},
                      expect_close{}};
         auto playing = w.theirs.play(std::move(steps));
         spawned peer(co_await this_coro::executor, std::move(playing));
@@ -368,6 +372,69 @@ TEST_CASE("a drain finishes what runs, refuses what comes, says goaway and close
         co_await settle();
         CHECK(w.end.times == 1);
         CHECK(w.end.reason == "unavailable: the connection was drained");
+    });
+}
+
+TEST_CASE("a drain waits the grace for the first call of a peer that was not heard of yet") {
+    run([]() -> awaitable<void> {
+        seen l;
+        handler h = make_service(l);
+        scripted w(co_await this_coro::executor, std::move(h));
+        script steps{pass_time{100ms}, sends{call("add", "[1, 2]", R"(, "id": 1)")},
+                     expect{R"({"info": {"goaway": "draining"}})"},
+                     expect{R"({"reply": 3, "id": 1})"}, expect_close{}};
+        auto playing = w.theirs.play(std::move(steps));
+        spawned peer(co_await this_coro::executor, std::move(playing));
+        w.mine->drain();
+        while (!peer.done) co_await sleep_for(1ms);
+        CHECK(what(peer.error) == "");
+        co_await settle();
+        CHECK(w.end.times == 1);
+    });
+}
+
+TEST_CASE("a drain closes at once a connection whose peer knows no goaway and is idle") {
+    run([](asio::io_context&, oocrpc::clock& time) -> awaitable<void> {
+        seen l;
+        handler h = make_service(l);
+        scripted w(co_await this_coro::executor, std::move(h));
+        script steps{sends{call("add", "[1, 2]")}, expect{R"({"reply": 3})"}, expect_close{}};
+        auto playing = w.theirs.play(std::move(steps));
+        spawned peer(co_await this_coro::executor, std::move(playing));
+        co_await settle();
+        const auto begin = time.now();
+        w.mine->drain();
+        while (!peer.done) co_await settle();
+        CHECK(what(peer.error) == "");
+        CHECK(time.now() == begin);
+    });
+}
+
+TEST_CASE("calls that are not answered yet are told with their age, served and made") {
+    run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
+        seen l;
+        handler h = make_service(l);
+        linked w(co_await this_coro::executor, nullptr, std::move(h));
+        peer p(w.a);
+        const auto begin = time.now();
+        auto slow = [&]() -> awaitable<void> {
+            const json arguments = json::array({50});
+            co_await p.call("slow", arguments);
+        };
+        spawned calling(co_await this_coro::executor, slow());
+        co_await sleep_for(10ms);
+        const auto all = suspended_calls(io);
+        REQUIRE(all.size() == 2);
+        for (const auto& one : all) {
+            CHECK(one.method == "slow");
+            CHECK(one.peer == "memory");
+            CHECK(one.since == begin);
+        }
+        CHECK(all[0].which != all[1].which);
+        co_await sleep_for(50ms);
+        CHECK(calling.done);
+        CHECK(suspended_calls(io).empty());
+        co_await w.close();
     });
 }
 

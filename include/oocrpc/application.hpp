@@ -11,8 +11,8 @@ namespace oocrpc {
 struct application_options {
     /// How long stopping may take before what still runs is cancelled.
     std::chrono::milliseconds drain_timeout{10'000};
-    /// Signals that stop it; a second one stops it at once. Empty: none are caught.
-    std::vector<int> stop_signals; // set to SIGINT and SIGTERM by the constructor's default
+    /// Signals that stop it, SIGINT and SIGTERM unless told otherwise; empty: none are caught.
+    std::vector<int> stop_signals;
     /// Called when all components run.
     std::function<awaitable<void>()> on_ready;
     /// Called when stopping begins, with the signal or 0.
@@ -31,10 +31,10 @@ class application final : public component_group {
 
     /// The whole life of the program; returns its exit code.
     ///
-    /// 0 after a stop signal or request_stop(); 128 + the signal after a second one, which cancels
-    /// what is still stopping; 70 where a component failed whose policy is to stop, or where
-    /// stopping failed. What starting throws is thrown, once what had started is stopped again.
-    /// Being cancelled is as request_stop().
+    /// 0 after a stop signal, or what request_stop() said; 128 + the signal after a second one,
+    /// which cancels what is still stopping (a third one has its usual effect); 70 where a
+    /// component failed whose policy is to stop, or where stopping failed. What starting throws is
+    /// thrown, once what had started is stopped again. Being cancelled is as request_stop().
     awaitable<int> run();
     /// Begins to stop, with that exit code; at most once. On the application's executor.
     void request_stop(int exit_code = 0);
@@ -42,8 +42,12 @@ class application final : public component_group {
     std::exception_ptr failure() const noexcept;
 
   private:
-    friend component_group;
     struct run_state;
+
+    void fail_alone(std::exception_ptr why) override;
+    awaitable<void> start_or_stop(std::shared_ptr<run_state> state);
+    awaitable<void> stop_in_time(std::shared_ptr<run_state> state);
+    static void fail_run(run_state& state);
 
     application_options options_;
     std::shared_ptr<run_state> run_;

@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <string>
 
 #include <oocrpc/asio.hpp>
+#include <oocrpc/promise.hpp>
 
 namespace oocrpc {
 
@@ -17,7 +19,8 @@ class component_group;
 /// coroutines that start and stop it, and to at most one group. Does not copy or move.
 class component {
   public:
-    /// `name` is for logs and for component_group::find(); unique within a group, not empty.
+    /// `name` is for logs and for component_group::find(), unique within a group. Throws
+    /// std::invalid_argument where it is empty or has a dot.
     explicit component(std::string name);
     component(const component&) = delete;
     component& operator=(const component&) = delete;
@@ -27,7 +30,7 @@ class component {
     /// The names of its groups and its own, joined by dots, without the root's.
     std::string path() const;
     /// True from the end of start() to the beginning of stop().
-    bool running() const noexcept { return running_; }
+    bool running() const noexcept { return state_ == state::running; }
     /// The group that it is in, null where it is in none.
     component_group* parent() const noexcept { return parent_; }
 
@@ -36,7 +39,8 @@ class component {
     /// What fails is thrown, and leaves nothing started; so does being cancelled, which throws
     /// `cancelled`. Throws std::logic_error where it runs already.
     awaitable<void> start();
-    /// Stops it and waits until nothing of it is left; does nothing where it does not run.
+    /// Stops it and waits until nothing of it is left; does nothing where it does not run, and
+    /// waits as well where another stop() is under way.
     ///
     /// Being cancelled shortens the wait: what was finishing is cancelled, then this returns. An
     /// error is thrown once all of it has stopped.
@@ -45,15 +49,21 @@ class component {
   protected:
     virtual awaitable<void> on_start() = 0;
     virtual awaitable<void> on_stop() = 0;
-    /// It has failed while it was running: tells the group, whose policy says what follows.
+    /// It has failed while it was running: tells the group, whose policy says what follows. While
+    /// it starts, start() throws `why`.
     void fail(std::exception_ptr why);
+    /// It has failed and is in no group: on_unhandled() is told, unless something better is known.
+    virtual void fail_alone(std::exception_ptr why);
 
   private:
     friend component_group;
+    enum class state { stopped, starting, running, stopping };
 
     std::string name_;
     component_group* parent_ = nullptr;
-    bool running_ = false;
+    state state_ = state::stopped;
+    std::exception_ptr early_failure_;          // while it was starting
+    std::optional<promise<void>> when_stopped_; // for those who wait for the stop() of another
 };
 
 /// What a group does when a component of it fails while it runs.

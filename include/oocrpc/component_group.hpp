@@ -68,13 +68,19 @@ class component_group : public component {
   private:
     friend component;
     struct child;
-    struct state;
+    using child_ptr = std::shared_ptr<child>;
 
+    child_ptr adopt(std::unique_ptr<component> c, failure_policy policy);
+    std::unique_ptr<component> release(const child_ptr& which) noexcept;
+    child_ptr child_of(std::string_view name) const noexcept;
+    awaitable<void> start_child(child_ptr which);
+    awaitable<void> stop_child(child_ptr which);
+    awaitable<std::exception_ptr> stop_all(std::vector<child_ptr> which);
     void child_failed(component& c, std::exception_ptr why);
-    void tell(const component_event& e);
+    awaitable<void> recover(child_ptr which);
+    void tell(const component_event& e) const;
 
-    std::vector<std::shared_ptr<child>> children_;
-    std::shared_ptr<state> state_;
+    std::vector<child_ptr> children_;
 };
 
 } // namespace oocrpc

@@ -17,6 +17,7 @@
 #include <oocrpc/limits.hpp>
 #include <oocrpc/message_stream.hpp>
 #include <oocrpc/stream.hpp>
+#include <oocrpc/suspended_call.hpp>
 
 namespace oocrpc {
 
@@ -82,7 +83,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::shared_ptr<message_stream> open(message call, const call_options& options,
                                          const call_deadline& inherited, std::int32_t window);
 
-    /// Answers what is running, refuses new calls, asks the peer to go elsewhere, then closes.
+    /// Asks the peer to go elsewhere, answers what is running and, for the drain grace, what was on
+    /// its way, then refuses new calls and closes with the last answer, or when the peer does.
     void drain();
     /// Ends the connection now: waiters are told `reason`, running handlers are cancelled.
     void close(rpc_error reason);
@@ -100,6 +102,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::size_t waiting() const noexcept { return dispatcher_.waiting(); }
     /// Calls of the peer that run.
     std::size_t running() const noexcept { return dispatcher_.running(); }
+    /// Both of these, one by one.
+    std::vector<suspended_call> suspended() const;
     const peer_info& info() const noexcept { return info_; }
     const connection_options& options() const noexcept { return options_; }
     const any_io_executor& get_executor() const noexcept { return executor_; }
@@ -172,6 +176,9 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void on_timer();
     void linger();
     void close_if_idle();
+    bool knows_goaway() const noexcept;
+    void say_goaway();
+    bool in_grace() const { return state_ == state::draining && clock_.now() < grace_until_; }
     void end(const rpc_error& reason);
     void forget_everybody() noexcept;
 
@@ -203,11 +210,14 @@ class connection final : public stream_user, public std::enable_shared_from_this
     bool writing_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded
     bool read_paused_ = false;
-    bool paused_for_handlers_ = false;     // nothing is being read or written: look for a hang-up
-    bool muted_ = false;                   // after a violation: its error was the last message
-    bool peer_has_ids_ = false;            // its calls carry ids, so that it knows goaway
-    std::string peer_error_;               // what the peer said before it hung up
-    std::optional<rpc_error> last_reason_; // why it ends, while its last bytes go out
+    bool paused_for_handlers_ = false; // nothing is being read or written: look for a hang-up
+    bool muted_ = false;               // after a violation: its error was the last message
+    bool peer_has_ids_ = false;        // its calls carry ids, so that it knows goaway
+    bool heard_ = false;               // the peer has said something
+    bool said_goaway_ = false;
+    time_point grace_until_ = time_point::min(); // of the drain
+    std::string peer_error_;                     // what the peer said before it hung up
+    std::optional<rpc_error> last_reason_;       // why it ends, while its last bytes go out
 
     std::vector<std::pair<std::type_index, std::shared_ptr<void>>> sessions_;
     std::vector<std::unique_ptr<context>> spare_;

@@ -113,6 +113,7 @@ class context {
     metadata meta_;
     metadata reply_meta_;
     call_deadline deadline_;
+    call_deadline::clock_type::time_point begun_{};
     byte_buffer scratch_;
     std::int64_t wire_id_ = 0;
     std::int64_t key_ = 0; // of the dispatcher, while it runs as a coroutine

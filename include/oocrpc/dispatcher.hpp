@@ -46,6 +46,8 @@ class dispatcher {
     std::int64_t start_call(waiter w, call_deadline deadline);
     /// The same for a call that is answered by a stream.
     std::int64_t start_stream(std::shared_ptr<reply_receiver> r, call_deadline deadline);
+    /// Says what a call is, for for_each_waiting().
+    void describe(std::int64_t id, std::string_view method, time_point since);
     /// The call's bytes follow all that were sent before: takes its place in the order.
     void sent(std::int64_t id);
     /// Ends a call that is not answered, or not by the peer: hands out its waiter, to be told. Its
@@ -71,6 +73,11 @@ class dispatcher {
     /// The ids of the calls whose deadline has passed.
     std::vector<std::int64_t> expired(time_point now) const;
     std::vector<std::int64_t> all_waiting() const;
+    /// Calls `f(method, since)` for each call that somebody waits for.
+    template <class F> void for_each_waiting(F f) const {
+        for (const auto& s : slots_)
+            if (s.used) f(s.method, s.since);
+    }
     time_point next_deadline() const noexcept;
 
     // Calls that the peer makes.
@@ -96,6 +103,8 @@ class dispatcher {
         waiter one;
         std::shared_ptr<reply_receiver> many;
         call_deadline deadline;
+        std::string method; // keeps its memory for the next call
+        time_point since{};
         std::uint32_t generation = 1;
         bool used = false;
         bool sent = false; // it has a place in fifo_

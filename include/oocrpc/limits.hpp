@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 namespace oocrpc {
@@ -11,6 +12,8 @@ struct limits {
     std::size_t max_in_flight = 1024;    ///< calls of the peer that run; one more is `overloaded`
     std::size_t max_outgoing = 65536;    ///< calls to the peer; one more is `overloaded`
     std::size_t max_queued = 4u << 20;   ///< bytes that wait to be sent before reading pauses
+    /// How long calls are still served that a peer sent before it heard of a drain.
+    std::chrono::milliseconds drain_grace{250};
 };
 
 } // namespace oocrpc

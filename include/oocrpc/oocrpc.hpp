@@ -33,6 +33,7 @@
 #include <oocrpc/server.hpp>
 #include <oocrpc/service.hpp>
 #include <oocrpc/streaming.hpp>
+#include <oocrpc/suspended_call.hpp>
 #include <oocrpc/task_group.hpp>
 #include <oocrpc/task_list.hpp>
 #include <oocrpc/unhandled.hpp>

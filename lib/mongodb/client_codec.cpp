@@ -30,7 +30,7 @@ mongodb_client_codec::state::state(mongodb_client_options options, std::size_t m
       largest_reply_(max_message + slack),
       max_depth_(max_depth + (default_depth - bson::default_max_depth)),
       largest_document_(max_message),
-      largest_request_(max_message >= largest_message / 3 ? largest_message : 3 * max_message) {
+      largest_request_(largest_message_for(max_message)) {
     if (options_.database.empty()) options_.database = "admin";
 }
 

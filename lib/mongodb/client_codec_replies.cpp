@@ -91,19 +91,20 @@ std::string mongodb_client_codec::state::greeted(bytes reply) {
 
 /// Each reply but the first of a chain answers the one before it.
 std::int32_t mongodb_client_codec::state::origin(const header& head, bool more) {
-    const auto known = [](auto& c) { return c.first; };
-    auto at = std::ranges::find(chains_, head.response_to, known);
+    const auto to = head.response_to;
     // The server's numbers are its own and may be equal to ours: a request that waits comes first.
-    if (at == chains_.end() || requests_.find(head.response_to)) {
-        if (!more || !requests_.find(head.response_to)) return head.response_to;
+    if (requests_.find(to)) {
+        if (!more) return to;
         // One chain for a request, however often it is answered.
-        at = std::ranges::find(chains_, head.response_to, [](auto& c) { return c.second; });
+        const auto at = std::ranges::find(chains_, to, [](auto& c) { return c.second; });
         if (at == chains_.end())
-            chains_.emplace_back(head.request_id, head.response_to);
+            chains_.emplace_back(head.request_id, to);
         else
             at->first = head.request_id;
-        return head.response_to;
+        return to;
     }
+    const auto at = std::ranges::find(chains_, to, [](auto& c) { return c.first; });
+    if (at == chains_.end()) return to;
     const auto request_id = at->second;
     if (more)
         at->first = head.request_id;

@@ -7,6 +7,7 @@
 
 #include "client_codec.hpp"
 #include "command_names.hpp"
+#include "elements.hpp"
 
 namespace oocrpc {
 
@@ -27,22 +28,10 @@ using namespace mongodb;
 using bson::type;
 using bson::value_view;
 
-constexpr std::string_view command_collection = "$cmd";
 // Cancelled requests whose answers are waited for, in case they open a cursor.
 constexpr std::size_t most_orphans = 1024;
 // What a command, or a statement of an update or a delete, may exceed the limit of a document by.
 constexpr std::size_t slack = 16 << 10;
-
-/// `database.rest` of a method, split at the first dot.
-struct method_name {
-    std::string_view database;
-    std::string_view name;
-};
-method_name split(std::string_view method, std::string_view by_default) noexcept {
-    const auto dot = method.find('.');
-    if (dot == method.npos) return {by_default, method};
-    return {method.substr(0, dot), method.substr(dot + 1)};
-}
 
 /// The field of a write command that may travel as a section of its own; empty for other commands.
 std::string_view bulk_field(std::string_view command) noexcept {
@@ -77,11 +66,6 @@ command_fields look_at(bytes document) noexcept {
     if (present(f.bulk) && (!all_documents(f.bulk.as_document(), count) || count < 2))
         f.bulk = absent;
     return f;
-}
-
-bytes all_of(const bson::element& e) noexcept {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(e.name.data()) - 1;
-    return {from, e.value.data.data() + e.value.data.size()};
 }
 
 /// Besides what never_compressed() knows, which is what a server answers itself.
@@ -119,7 +103,7 @@ encoded mongodb_client_codec::state::call(const message& m, byte_buffer& out) {
 
 bool mongodb_client_codec::state::write_call(const message& m, std::int32_t request_id,
                                              byte_buffer& out) {
-    auto [database, name] = split(m.method, options_.database);
+    auto [database, name] = split_name(m.method, options_.database);
     if (database.empty() || name.empty()) return false;
     const auto start = begin_msg(out, m.oneway ? op_msg::more_to_come : 0, request_id);
     if (name == command_collection) {
@@ -164,10 +148,11 @@ void mongodb_client_codec::state::write_document(const message& m, const command
     bson::document_writer doc(out);
     const auto document = m.body.as_document();
     if (!f.database && !present(f.bulk)) {
-        out.append(document.subspan(4, document.size() - 5));
+        out.append(elements_of(document));
     } else {
-        for (const auto& e : bson::elements(document))
-            if (e.name != "$db" && e.value.data.data() != f.bulk.data.data()) out.append(all_of(e));
+        copy_elements(document, out, [&](const bson::element& e) {
+            return e.name != "$db" && e.value.data.data() != f.bulk.data.data();
+        });
     }
     // Servers take it with a getMore only where the cursor waits for data.
     if (!f.max_time && f.name != "getMore") add_max_time(doc, m.timeout_ms);
@@ -210,8 +195,7 @@ void mongodb_client_codec::state::remember(const message& m, std::int32_t reques
     outgoing r;
     r.request_id = request_id;
     r.id = m.id;
-    r.whole = m.method.ends_with(command_collection) &&
-              m.method.find('.') + 1 == m.method.size() - command_collection.size();
+    r.whole = split_name(m.method).name == command_collection;
     r.stream = m.credit > 0;
     requests_.add(r);
     if (!r.stream) return;

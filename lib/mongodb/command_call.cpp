@@ -1,10 +1,10 @@
 #include "command_call.hpp"
 
 #include <oocrpc/bson_value.hpp>
-
-#include <cmath>
-
 #include <oocrpc/context.hpp>
+#include <oocrpc/version.hpp>
+
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 
@@ -47,29 +47,14 @@ std::optional<std::int64_t> command_call::integer(std::string_view key) const {
 
 bool command_call::flag(std::string_view key) const {
     const auto v = find(key);
-    return v && is_true(*v);
-}
-
-std::optional<std::int64_t> as_integer(bson::value_view v) noexcept {
-    if (v.t == bson::type::int32) return v.as_int32();
-    if (v.t == bson::type::int64) return v.as_int64();
-    if (v.t != bson::type::float64) return std::nullopt;
-    const auto d = v.as_double();
-    if (!(d >= -0x1p63 && d < 0x1p63) || d != std::floor(d)) return std::nullopt;
-    return static_cast<std::int64_t>(d);
-}
-
-bool is_true(bson::value_view v) noexcept {
-    if (v.t == bson::type::boolean) return v.as_bool();
-    const auto n = as_integer(v);
-    return n && *n != 0;
+    return v && strict_true(*v);
 }
 
 std::optional<std::int64_t> integer_in(bytes document, std::string_view key,
                                        std::string_view path) {
     const auto v = bson::find(document, key);
     if (!v || v->t == bson::type::null) return std::nullopt;
-    if (const auto n = as_integer(*v)) return n;
+    if (const auto n = strict_integer(*v)) return n;
     const auto name = path.empty() ? std::string(key) : std::string(path).append(".").append(key);
     wrong_type(name, "an integer", *v);
 }
@@ -91,8 +76,19 @@ message raw_reply(bytes document) {
     return m;
 }
 
+void add_version(bson::document_writer& reply) {
+    bson::document_writer ours(reply, "oocrpc");
+    ours.add("version", version);
+    ours.finish();
+}
+
 message reply_ok(context& c) {
     return reply_with(c, [](bson::document_writer&) {});
+}
+
+message no_such_command(std::string_view name) {
+    return message::error(0, errc::no_such_method,
+                          std::string("no such command: '").append(name).append(1, '\''));
 }
 
 } // namespace oocrpc::mongodb

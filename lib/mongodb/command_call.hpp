@@ -50,9 +50,6 @@ struct command_call {
 /// The same for a document within a command; `path` names it in errors.
 std::optional<std::int64_t> integer_in(bytes document, std::string_view key,
                                        std::string_view path = {});
-/// The number, or nothing where `v` is none or holds no integer.
-std::optional<std::int64_t> as_integer(bson::value_view v) noexcept;
-bool is_true(bson::value_view v) noexcept;
 [[noreturn]] void wrong_type(std::string_view key, std::string_view expected, bson::value_view got);
 /// Error texts of what MongoDB has and this server does not.
 [[noreturn]] void not_served(std::string_view what);
@@ -67,8 +64,11 @@ template <class F> message reply_with(context& c, F fill) {
     d.finish();
     return raw_reply(c.scratch());
 }
+/// By which clients know that the server is one of ours.
+void add_version(bson::document_writer& reply);
 /// Nothing but `ok`.
 message reply_ok(context& c);
+message no_such_command(std::string_view name);
 
 // The commands, by file.
 

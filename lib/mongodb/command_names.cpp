@@ -95,6 +95,16 @@ bool is_number(bson::type t) noexcept {
 
 } // namespace
 
+std::string commands_of(std::string_view database) {
+    return std::string(database).append(1, '.').append(command_collection);
+}
+
+name_parts split_name(std::string_view full, std::string_view by_default) noexcept {
+    const auto dot = full.find('.');
+    if (dot == full.npos) return {by_default, full};
+    return {full.substr(0, dot), full.substr(dot + 1)};
+}
+
 bool is_command_name(std::string_view name) noexcept {
     return index_of(name) < on_collections;
 }

@@ -1,10 +1,24 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <oocrpc/bson.hpp>
 
 namespace oocrpc::mongodb {
+
+/// The collection that stands for a database's commands.
+inline constexpr std::string_view command_collection = "$cmd";
+/// `database.$cmd`
+std::string commands_of(std::string_view database);
+
+/// `database.name`, taken apart at the first dot.
+struct name_parts {
+    std::string_view database;
+    std::string_view name;
+};
+/// Views into `full`; without a dot it is all name, in the database `by_default`.
+name_parts split_name(std::string_view full, std::string_view by_default = {}) noexcept;
 
 /// True for the names, in any case of letters, that the server answers itself on every database
 /// (PROTOCOL 2.1), so that no service can have a method of that name.

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "wire.hpp"
+
 namespace oocrpc::mongodb {
 
 /// How MongoDB's own commands are answered.
@@ -16,10 +18,10 @@ struct command_options {
     std::chrono::milliseconds batch_wait{20};
     /// A cursor that nobody asks for a batch ends.
     std::chrono::milliseconds idle{600'000};
-    std::size_t most_cursors = 128;          ///< open, last used on one connection
-    std::size_t most_stored = 64 << 20;      ///< bytes of results that these cursors hold
-    std::size_t most_documents = 100'000;    ///< of one insert
-    std::size_t most_known_methods = 10'000; ///< that a connection remembers
+    std::size_t most_cursors = 128;             ///< open, last used on one connection
+    std::size_t most_stored = 64 << 20;         ///< bytes of results that these cursors hold
+    std::size_t most_documents = largest_batch; ///< of one insert
+    std::size_t most_known_methods = 10'000;    ///< that a connection remembers
 };
 
 } // namespace oocrpc::mongodb

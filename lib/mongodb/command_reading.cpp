@@ -1,26 +1,18 @@
 #include "command_reading.hpp"
 
+#include <utility>
+
 #include <oocrpc/bson_value.hpp>
 
-#include <cmath>
-#include <optional>
-
 #include "command_names.hpp"
+#include "elements.hpp"
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
 
 using bson::type;
 using bson::value_view;
-
-std::optional<std::int64_t> integer(value_view v) noexcept {
-    if (v.t == type::int32) return v.as_int32();
-    if (v.t == type::int64) return v.as_int64();
-    if (v.t != type::float64) return std::nullopt;
-    const auto d = v.as_double();
-    if (!(std::abs(d) < 9e18)) return std::nullopt;
-    return static_cast<std::int64_t>(d);
-}
 
 /// 1, 1.0, true and null: the arguments are the further keys, or there are none.
 bool is_mark(value_view v) noexcept {
@@ -54,7 +46,7 @@ std::string read_generic(const bson::element& e, command& out) {
         if (e.value.t != type::string) return "$db is no string";
         out.database = e.value.as_string();
     } else if (e.name == "maxTimeMS") {
-        const auto ms = integer(e.value);
+        const auto ms = lenient_integer(e.value);
         if (!ms || *ms < 0)
             out.wrong = "maxTimeMS: expected a number of milliseconds";
         else
@@ -63,12 +55,6 @@ std::string read_generic(const bson::element& e, command& out) {
         out.wrong += read_extras(e.value, out);
     }
     return {};
-}
-
-/// The bytes of an element, its type and name included.
-bytes all_of(const bson::element& e) noexcept {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(e.name.data()) - 1;
-    return {from, e.value.data.data() + e.value.data.size()};
 }
 
 void add_section(bson::document_writer& doc, const section& s) {
@@ -92,7 +78,7 @@ std::string read_command(bytes document, command& out) {
             if (auto why = read_generic(e, out); !why.empty()) return why;
         } else {
             out.further = true;
-            if (e.name == "batchSize") batch = integer(e.value).value_or(0);
+            if (e.name == "batchSize") batch = lenient_integer(e.value).value_or(0);
         }
     }
     if (out.credit == 0 && batch > 0 && batch <= INT32_MAX && !is_mark(out.value))
@@ -102,7 +88,7 @@ std::string read_command(bytes document, command& out) {
 
 void merge(bytes document, std::span<const section> sections, byte_buffer& out) {
     bson::document_writer doc(out);
-    out.append(document.subspan(4, document.size() - 5));
+    out.append(elements_of(document));
     for (const auto& s : sections) add_section(doc, s);
     doc.finish();
 }
@@ -114,10 +100,9 @@ value_view arguments(const command& c, bytes document, std::span<const section> 
     const auto start = scratch.size();
     bson::document_writer doc(scratch);
     bool first = true;
-    for (const auto& e : bson::elements(document)) {
-        if (!first && !is_generic_key(e.name)) scratch.append(all_of(e));
-        first = false;
-    }
+    copy_elements(document, scratch, [&](const bson::element& e) {
+        return !std::exchange(first, false) && !is_generic_key(e.name);
+    });
     for (const auto& s : sections) add_section(doc, s);
     doc.finish();
     return {type::document, bytes(scratch).subspan(start)};

@@ -1,9 +1,8 @@
 #include "cursor.hpp"
 
-#include <oocrpc/bson_value.hpp>
-
 #include <algorithm>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/deadline.hpp>
 
 namespace oocrpc::mongodb {

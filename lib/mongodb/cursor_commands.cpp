@@ -1,11 +1,11 @@
 // getMore and killCursors: on whatever connection of the client that opened the cursor.
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
-
 #include "pass_on.hpp"
-#include <oocrpc/bson_value.hpp>
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -26,17 +26,16 @@ bool is_owner(const command_call& cmd, const cursor& which) {
     return which.terms().host == host_of(cmd.c.info().address);
 }
 
-std::shared_ptr<cursor> own_cursor(const command_call& cmd, std::int64_t number) {
-    auto found = find_cursor(cmd.of, number);
-    if (!found || !is_owner(cmd, *found)) not_found(number);
+/// Throws where it is another client's, or of another collection than the command names.
+void require_own(const command_call& cmd, const cursor& which, std::int64_t number) {
+    if (!is_owner(cmd, which)) not_found(number);
     const auto collection = cmd.find("collection");
     if (!collection || collection->t != bson::type::string)
         wrong_type("collection", "string", collection.value_or(absent));
-    if (const auto ns = cmd.within(collection->as_string()); ns != found->terms().ns)
+    if (const auto ns = cmd.within(collection->as_string()); ns != which.terms().ns)
         throw rpc_error(errc::permission_denied, "collection: cursor id " + std::to_string(number) +
-                                                     " belongs to '" + found->terms().ns +
+                                                     " belongs to '" + which.terms().ns +
                                                      "', not '" + ns + "'");
-    return found;
 }
 
 batch_request read_request(const command_call& cmd) {
@@ -65,33 +64,29 @@ bool kill(const command_call& cmd, std::int64_t number) {
     return cmd.of.registry->cursors.remove(number);
 }
 
-} // namespace
-
-namespace {
-
 /// It may be a cursor of the server behind a proxy.
 awaitable<message> get_more_elsewhere(command_call cmd, std::int64_t number) {
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (!to) not_found(number);
-    co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    auto there = co_await pass_on(cmd);
+    if (!there) not_found(number);
+    co_return std::move(*there);
 }
 
 awaitable<message> kill_elsewhere(command_call cmd, message killed_here) {
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (!to) co_return killed_here;
-    co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    auto there = co_await pass_on(cmd);
+    co_return std::move(there ? *there : killed_here);
 }
 
 } // namespace
 
 maybe_awaitable<message> get_more(command_call cmd) {
-    const auto number = as_integer(cmd.subject());
+    const auto number = strict_integer(cmd.subject());
     if (!number) wrong_type("getMore", "int64", cmd.subject());
-    if (!find_cursor(cmd.of, *number)) {
+    auto from = find_cursor(cmd.of, *number);
+    if (!from) {
         cmd.call.own();
         return get_more_elsewhere(std::move(cmd), *number);
     }
-    auto from = own_cursor(cmd, *number);
+    require_own(cmd, *from, *number);
     return next_batch(cmd.of, cmd.c, std::move(from), read_request(cmd));
 }
 
@@ -100,7 +95,7 @@ maybe_awaitable<message> kill_cursors(command_call cmd) {
     if (!all || all->t != bson::type::array) wrong_type("cursors", "array", all.value_or(absent));
     std::vector<std::int64_t> killed, missing;
     for (const auto& e : bson::elements(all->as_document())) {
-        const auto number = as_integer(e.value);
+        const auto number = strict_integer(e.value);
         if (!number) wrong_type("cursors", "int64", e.value);
         (kill(cmd, *number) ? killed : missing).push_back(*number);
     }

@@ -1,9 +1,8 @@
 #include "cursors.hpp"
 
-#include <oocrpc/bson_value.hpp>
-
 #include <algorithm>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/promise.hpp>
 
 namespace oocrpc::mongodb {

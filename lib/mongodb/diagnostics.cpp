@@ -1,15 +1,15 @@
 // What tools ask about the server itself.
 
-#include <sys/utsname.h>
 #include <thread>
+
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 #include <oocrpc/version.hpp>
 
 #include "command_call.hpp"
-
-#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc::mongodb {
 namespace {
@@ -58,9 +58,7 @@ maybe_awaitable<message> build_info(command_call cmd) {
         d.add("debug", false);
         d.add("maxBsonObjectSize", static_cast<std::int32_t>(cmd.c.limits().max_message));
         d.add("storageEngines", strings());
-        bson::document_writer ours(d, "oocrpc");
-        ours.add("version", version);
-        ours.finish();
+        add_version(d);
     });
 }
 
@@ -154,7 +152,7 @@ maybe_awaitable<message> free_monitoring(command_call cmd) {
 }
 
 maybe_awaitable<message> unknown(command_call cmd) {
-    throw rpc_error(errc::no_such_method, "no such command: '" + std::string(cmd.name()) + "'");
+    return no_such_command(cmd.name());
 }
 
 } // namespace oocrpc::mongodb

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include <oocrpc/bson_value.hpp>
+
 namespace oocrpc::mongodb {
 namespace {
 
@@ -67,6 +69,11 @@ error_face face_of(const failure& f, bool for_get_more) noexcept {
 
 std::string_view text_of(const failure& f) noexcept {
     return f.detail.empty() ? std::string_view(f.message) : std::string_view(f.detail);
+}
+
+void add_failure(bson::document_writer& to, const failure& f) {
+    to.add("message", f.message);
+    to.add("detail", f.detail);
 }
 
 } // namespace oocrpc::mongodb

@@ -23,4 +23,7 @@ error_face face_of(const failure& f, bool for_get_more) noexcept;
 /// The text for a person, which drivers show: the detail, or the message where there is none.
 std::string_view text_of(const failure& f) noexcept;
 
+/// Adds both of its texts, as clients of ours read them.
+void add_failure(bson::document_writer& to, const failure& f);
+
 } // namespace oocrpc::mongodb

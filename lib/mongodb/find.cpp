@@ -1,15 +1,15 @@
 // find and aggregate: a collection is a method, a filter holds its arguments by name.
 
-#include <algorithm>
-#include <array>
+#include <utility>
+
+#include <oocrpc/bson_value.hpp>
+#include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
-
+#include "elements.hpp"
 #include "old_mapping.hpp"
 #include "pass_on.hpp"
-#include <oocrpc/bson_value.hpp>
-
-#include <oocrpc/context.hpp>
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -24,11 +24,9 @@ struct query {
 using reader = query (*)(const command_call&);
 
 bool is_empty(bson::value_view v) noexcept {
-    if (v.t == bson::type::document || v.t == bson::type::array) {
-        const bson::elements all(v.as_document());
-        return all.begin() == all.end();
-    }
-    return v.t == bson::type::null || !is_true(v);
+    if (v.t == bson::type::document || v.t == bson::type::array)
+        return !has_elements(v.as_document());
+    return v.t == bson::type::null || !strict_true(v);
 }
 
 /// A filter's arguments. Operators are refused; an empty one is no arguments at all.
@@ -45,10 +43,8 @@ void read_filter(bson::value_view filter, query& q) {
     }
     q.arguments = filter;
     if (comment) {
-        bson::document_writer w(q.kept);
-        for (const auto& e : bson::elements(filter.as_document()))
-            if (e.name != "$comment") w.add(e.name, e.value);
-        w.finish();
+        copy_document(filter.as_document(), q.kept,
+                      [](const bson::element& e) { return e.name != "$comment"; });
         q.arguments = {bson::type::document, q.kept};
     }
     if (is_empty(q.arguments)) q.arguments = absent;
@@ -119,19 +115,13 @@ awaitable<message> wait_for(command_call cmd, query q, awaitable<message> work) 
 
 awaitable<message> query_later(command_call cmd, reader read) {
     std::string name = cmd.within(cmd.subject_text());
-    const auto m = co_await resolve(cmd.of, cmd.c, name);
-    if (!m->described) {
-        auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-        if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
-    }
+    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
+    if (!m->described)
+        if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     auto q = read(cmd);
     if (m->streams)
         co_return co_await open_stream(cmd.of, cmd.c, m, q.arguments, std::move(q.terms), q.ask);
-    message result;
-    if (m->described)
-        result = co_await invoke_all(cmd.of, cmd.c, m, q.arguments);
-    else
-        result = co_await invoke_unknown(cmd.of, cmd.c, std::move(name), q.arguments);
+    auto result = co_await invoke_resolved(cmd.of, cmd.c, m, q.arguments);
     co_return answer(cmd, std::move(q), std::move(result));
 }
 

@@ -7,7 +7,7 @@
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/version.hpp>
 
-#include "reply_reading.hpp"
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -63,13 +63,13 @@ void write_command(std::string_view name, const mongodb_client_options& options,
 /// A number of any type above 0, else what was there.
 void read_size(bytes reply, std::string_view name, std::size_t& out) {
     const auto found = bson::find(reply, name);
-    const auto n = found ? integer(*found) : std::nullopt;
+    const auto n = found ? lenient_integer(*found) : std::nullopt;
     if (n && *n > 0) out = static_cast<std::size_t>(*n);
 }
 
 std::int64_t read_version(bytes reply, std::string_view name) {
     const auto found = bson::find(reply, name);
-    return found ? integer(*found).value_or(0) : 0;
+    return found ? lenient_integer(*found).value_or(0) : 0;
 }
 
 /// The first compressor of our own list that the server has listed.

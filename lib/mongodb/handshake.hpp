@@ -15,7 +15,7 @@ struct server_facts {
     bool ours = false;                              ///< its hello has the key `oocrpc`
     std::size_t max_document = 16u << 20;           ///< bytes
     std::size_t max_message = largest_message;      ///< bytes
-    std::size_t max_batch = 100'000;                ///< documents of an insert, update or delete
+    std::size_t max_batch = largest_batch;          ///< documents of an insert, update or delete
     std::optional<mongodb::compressor> compression; ///< the one that both want
 };
 

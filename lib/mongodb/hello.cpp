@@ -3,19 +3,16 @@
 #include <algorithm>
 #include <array>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
-#include <oocrpc/version.hpp>
 
 #include "../random_bits.hpp"
-
 #include "command_call.hpp"
 #include "compression.hpp"
-#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc::mongodb {
 namespace {
 
-constexpr std::size_t largest_message_ever = 48'000'000;
 constexpr std::int32_t session_minutes = 30;
 
 std::int32_t as_int32(std::size_t n) {
@@ -39,8 +36,7 @@ void add_compression(const command_call& cmd, bson::document_writer& d) {
 void add_limits(const command_call& cmd, bson::document_writer& d) {
     const auto most = cmd.c.limits().max_message;
     d.add("maxBsonObjectSize", as_int32(most));
-    d.add("maxMessageSizeBytes",
-          as_int32(most > largest_message_ever / 3 ? largest_message_ever : 3 * most));
+    d.add("maxMessageSizeBytes", as_int32(largest_message_for(most)));
     d.add("maxWriteBatchSize", as_int32(cmd.of.options.most_documents));
 }
 
@@ -86,9 +82,7 @@ maybe_awaitable<message> hello(command_call cmd) {
         // Who asks is told that there is nobody to be.
         if (cmd.find("saslSupportedMechs"))
             d.add("saslSupportedMechs", std::vector<std::string_view>());
-        bson::document_writer ours(d, "oocrpc");
-        ours.add("version", version);
-        ours.finish();
+        add_version(d);
     });
 }
 

@@ -1,13 +1,13 @@
 // insert: a collection is a method, called once for each document.
 
-#include "methods.hpp"
-
 #include <oocrpc/bson_value.hpp>
-
 #include <oocrpc/context.hpp>
 
+#include "elements.hpp"
 #include "errors.hpp"
+#include "methods.hpp"
 #include "pass_on.hpp"
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -33,10 +33,8 @@ bson::value_view documents_of(const command_call& cmd) {
 bson::value_view arguments_of(const known_method& m, bson::value_view document, byte_buffer& kept) {
     if (m.takes("_id") || !bson::find(document.as_document(), "_id")) return document;
     kept.clear();
-    bson::document_writer w(kept);
-    for (const auto& e : bson::elements(document.as_document()))
-        if (e.name != "_id") w.add(e.name, e.value);
-    w.finish();
+    copy_document(document.as_document(), kept,
+                  [](const bson::element& e) { return e.name != "_id"; });
     return {bson::type::document, kept};
 }
 
@@ -46,38 +44,27 @@ void add_error(bson::array_writer& to, std::int32_t index, const failure& why) {
     d.add("code", face_of(why, false).code);
     d.add("errmsg", text_of(why));
     bson::document_writer ours(d, "oocrpc");
-    ours.add("message", why.message);
-    ours.add("detail", why.detail);
+    add_failure(ours, why);
     ours.finish();
     d.finish();
-}
-
-bool is_unknown(const message& m) noexcept {
-    return m.fault && m.fault->code == static_cast<int>(errc::no_such_method);
 }
 
 awaitable<message> insert_all(command_call cmd) {
     const auto all = documents_of(cmd);
     const auto ordered = cmd.find("ordered");
-    const bool stop = !ordered || is_true(*ordered);
+    const bool stop = !ordered || strict_true(*ordered);
     std::string name = cmd.within(cmd.subject_text());
-    const auto m = co_await resolve(cmd.of, cmd.c, name);
-    if (!m->described) {
-        auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-        if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
-    }
+    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
+    if (!m->described)
+        if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     std::int32_t index = 0;
     std::int32_t done = 0;
     byte_buffer errors, kept;
     bson::array_writer list(errors);
     for (const auto& e : bson::elements(all.as_document())) {
         const auto arguments = arguments_of(*m, e.value, kept);
-        message result;
-        if (m->described)
-            result = co_await invoke_all(cmd.of, cmd.c, m, arguments);
-        else
-            result = co_await invoke_unknown(cmd.of, cmd.c, name, arguments);
-        if (index == 0 && is_unknown(result)) co_return result; // nothing was begun
+        auto result = co_await invoke_resolved(cmd.of, cmd.c, m, arguments);
+        if (index == 0 && is_no_such_method(result)) co_return result; // nothing was begun
         if (result.fault)
             add_error(list, index, *result.fault);
         else

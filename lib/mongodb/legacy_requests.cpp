@@ -4,6 +4,8 @@
 
 #include <oocrpc/bson_value.hpp>
 
+#include "command_names.hpp"
+
 namespace oocrpc::mongodb {
 namespace {
 
@@ -31,10 +33,10 @@ void write_wanted(const op_query& q, bson::document_writer& doc) {
 } // namespace
 
 std::string split(std::string_view name, collection_name& out) {
-    const auto dot = name.find('.');
-    if (dot == name.npos || dot == 0 || dot + 1 == name.size())
+    const auto parts = split_name(name);
+    if (parts.database.empty() || parts.name.empty())
         return "collection name " + quoted(name) + " is not database.collection";
-    out = {name.substr(0, dot), name.substr(dot + 1)};
+    out = {parts.database, parts.name};
     return {};
 }
 

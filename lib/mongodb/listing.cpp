@@ -3,25 +3,18 @@
 #include <map>
 #include <set>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
+#include "command_names.hpp"
 #include "cursors.hpp"
-
 #include "pass_on.hpp"
-#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc::mongodb {
 namespace {
 
 // Methods without a service are found in every database, and listed in this one.
 constexpr std::string_view nameless = "admin";
-
-/// Service and method of a full name.
-std::pair<std::string_view, std::string_view> parts(std::string_view name) noexcept {
-    const auto dot = name.find('.');
-    if (dot == name.npos) return {nameless, name};
-    return {name.substr(0, dot), name.substr(dot + 1)};
-}
 
 /// The name that `filter` asks for, if it does; other conditions are refused.
 std::optional<std::string> wanted_name(const command_call& cmd) {
@@ -39,12 +32,11 @@ std::optional<std::string> wanted_name(const command_call& cmd) {
 }
 
 awaitable<message> databases(command_call cmd) {
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     const auto methods = co_await list_methods(cmd.of, cmd.c);
     const auto wanted = wanted_name(cmd);
     std::set<std::string_view> services;
-    for (const auto& m : methods) services.insert(parts(m).first);
+    for (const auto& m : methods) services.insert(split_name(m, nameless).database);
     co_return reply_with(cmd.c, [&](bson::document_writer& d) {
         bson::array_writer list(d, "databases");
         for (const auto name : services) {
@@ -79,14 +71,13 @@ void add_collection(bson::array_writer& list, std::string_view name, bool only_n
 }
 
 awaitable<message> collections(command_call cmd) {
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
+    if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     const auto methods = co_await list_methods(cmd.of, cmd.c);
     const auto wanted = wanted_name(cmd);
     byte_buffer all;
     bson::array_writer list(all);
     for (const auto& m : methods) {
-        const auto [service, name] = parts(m);
+        const auto [service, name] = split_name(m, nameless);
         if (service != cmd.database() || (wanted && *wanted != name)) continue;
         add_collection(list, name, cmd.flag("nameOnly"));
     }
@@ -107,7 +98,7 @@ awaitable<message> commands(command_call cmd) {
     std::map<std::string_view, std::string_view> all;
     for (const auto name : command_names()) all.emplace(name, "a command of MongoDB's");
     for (const auto& m : methods)
-        if (const auto [service, name] = parts(m); service == cmd.database())
+        if (const auto [service, name] = split_name(m, nameless); service == cmd.database())
             all.emplace(name, "a method of the service");
     co_return reply_with(cmd.c, [&](bson::document_writer& d) {
         bson::document_writer list(d, "commands");

@@ -1,26 +1,13 @@
 #include "methods.hpp"
 
 #include <oocrpc/bson_value.hpp>
-
 #include <oocrpc/built_in.hpp>
 #include <oocrpc/connection.hpp>
 
+#include "command_names.hpp"
+
 namespace oocrpc::mongodb {
 namespace {
-
-/// The part of `database.command` behind the database.
-std::string_view bare(std::string_view name) noexcept {
-    return name.substr(name.find('.') + 1);
-}
-
-bool is_no_such_method(const message& m) noexcept {
-    return m.fault && m.fault->code == static_cast<int>(errc::no_such_method);
-}
-
-message no_such_command(std::string_view name) {
-    return message::error(0, errc::no_such_method,
-                          "no such command: '" + std::string(bare(name)) + "'");
-}
 
 message to_error(const context& c, const std::exception_ptr& e) {
     try {
@@ -68,7 +55,7 @@ awaitable<std::shared_ptr<const known_method>> find_method(const layer& of, cont
                                                            std::string name, bool or_bare) {
     auto m = co_await describe(of, c, name);
     if (!m && or_bare) {
-        std::string alone(bare(name));
+        std::string alone(split_name(name).name);
         m = co_await describe(of, c, std::move(alone));
     }
     c.restart();
@@ -80,6 +67,22 @@ awaitable<std::shared_ptr<const known_method>> find_method(const layer& of, cont
     auto blind = std::make_shared<known_method>();
     blind->target = std::move(name);
     co_return blind;
+}
+
+/// For a name that nobody describes: the method of that name, else the one without a database.
+awaitable<message> invoke_unknown(const layer& of, context& c,
+                                  std::shared_ptr<const known_method> method,
+                                  bson::value_view arguments) {
+    const std::string_view name = method->target;
+    const auto bare = split_name(name).name;
+    for (const auto target : {name, bare}) {
+        known_method m;
+        m.target = target;
+        auto shared = std::make_shared<const known_method>(std::move(m));
+        auto answer = co_await invoke_all(of, c, std::move(shared), arguments);
+        if (!is_no_such_method(answer)) co_return answer;
+    }
+    co_return no_such_command(bare);
 }
 
 } // namespace
@@ -123,16 +126,15 @@ awaitable<message> invoke_all(const layer& of, context& c,
     co_return answer;
 }
 
-awaitable<message> invoke_unknown(const layer& of, context& c, std::string name,
-                                  bson::value_view arguments) {
-    for (const auto target : {std::string_view(name), bare(name)}) {
-        known_method m;
-        m.target = target;
-        auto shared = std::make_shared<const known_method>(std::move(m));
-        auto answer = co_await invoke_all(of, c, std::move(shared), arguments);
-        if (!is_no_such_method(answer)) co_return answer;
-    }
-    co_return no_such_command(name);
+bool is_no_such_method(const message& answer) noexcept {
+    return answer.fault && answer.fault->code == static_cast<int>(errc::no_such_method);
+}
+
+awaitable<message> invoke_resolved(const layer& of, context& c,
+                                   std::shared_ptr<const known_method> method,
+                                   bson::value_view arguments) {
+    const auto how = method->described ? invoke_all : invoke_unknown;
+    return how(of, c, std::move(method), arguments);
 }
 
 awaitable<std::vector<std::string>> list_methods(const layer& of, context& c) {

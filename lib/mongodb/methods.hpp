@@ -22,10 +22,13 @@ awaitable<message> invoke_all(const layer& of, context& c,
                               std::shared_ptr<const known_method> method,
                               bson::value_view arguments);
 
-/// As invoke_all for a `name`, `database.command`, that nobody describes: the method of that name,
-/// else `command` alone.
-awaitable<message> invoke_unknown(const layer& of, context& c, std::string name,
-                                  bson::value_view arguments);
+/// As invoke_all for what resolve() has returned: where nobody describes it, the method of that
+/// name, else `command` alone.
+awaitable<message> invoke_resolved(const layer& of, context& c,
+                                   std::shared_ptr<const known_method> method,
+                                   bson::value_view arguments);
+
+bool is_no_such_method(const message& answer) noexcept;
 
 /// What the inner handler lists: the full names of all methods. Empty where it lists nothing.
 awaitable<std::vector<std::string>> list_methods(const layer& of, context& c);

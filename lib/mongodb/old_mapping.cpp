@@ -1,12 +1,11 @@
 #include "old_mapping.hpp"
 
 #include <oocrpc/bson_value.hpp>
-
-#include <algorithm>
+#include <oocrpc/context.hpp>
 
 #include "cursors.hpp"
-
-#include <oocrpc/context.hpp>
+#include "elements.hpp"
+#include "errors.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -18,12 +17,6 @@ struct old_arguments {
     bson::value_view named = absent;
     std::string fault; ///< empty: all is as it has to be
 };
-
-bool has_elements(bson::value_view v) noexcept {
-    if (!present(v)) return false;
-    const bson::elements all(v.as_document());
-    return all.begin() != all.end();
-}
 
 old_arguments read(const command_call& cmd) {
     old_arguments out;
@@ -75,8 +68,8 @@ awaitable<message> call(const command_call& cmd, const old_arguments& from) {
     std::shared_ptr<const known_method> m;
     if (fault.empty()) {
         m = co_await resolve_exactly(cmd.of, cmd.c, from.function);
-        const bool positional = has_elements(from.positional);
-        const bool named = has_elements(from.named);
+        const bool positional = has_elements(from.positional.as_document());
+        const bool named = has_elements(from.named.as_document());
         if (positional && named) {
             fault = merge(*m, from, merged);
             arguments = {bson::type::document, merged};
@@ -109,8 +102,7 @@ awaitable<message> call_old_mapping(command_call cmd) {
     bson::document_writer w(document);
     if (result.fault) {
         bson::document_writer error(w, "$error");
-        error.add("message", result.fault->message);
-        error.add("detail", result.fault->detail);
+        add_failure(error, *result.fault);
         error.finish();
     } else {
         w.add("$result", present(result.body) ? result.body : bson::value_view{});

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
+#include "command_names.hpp"
 #include "cursors.hpp"
-
-#include <oocrpc/bson_value.hpp>
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
@@ -49,16 +50,14 @@ struct listed {
 void add_operation(bson::document_writer& d, std::int64_t number, const suspended_call& call,
                    time_point now) {
     using namespace std::chrono;
-    const auto dot = call.method.find('.');
-    const auto database = call.method.substr(0, dot == call.method.npos ? 0 : dot);
-    const auto name = call.method.substr(dot == call.method.npos ? 0 : dot + 1);
+    const auto [database, name] = split_name(call.method);
     const auto took = std::max(duration_cast<microseconds>(now - call.since), microseconds::zero());
     d.add("type", "op");
     d.add("active", true);
     d.add("client", call.client);
     d.add("opid", number);
     d.add("op", "command");
-    d.add("ns", database + ".$cmd");
+    d.add("ns", commands_of(database));
     bson::document_writer command(d, "command");
     command.add(name, 1);
     command.add("$db", database);
@@ -73,8 +72,8 @@ bool fits(bytes operation, bytes match) {
     for (const auto& e : bson::elements(match)) {
         const auto has = bson::find(operation, e.name);
         if (!has) return false;
-        const auto a = as_integer(*has);
-        const auto b = as_integer(e.value);
+        const auto a = strict_integer(*has);
+        const auto b = strict_integer(e.value);
         if (a && b ? *a != *b : !(*has == e.value)) return false;
     }
     return true;
@@ -154,7 +153,7 @@ message current_op_pipeline(const command_call& cmd, bson::value_view pipeline) 
 /// Answered the same where there is no such operation, which may have ended meanwhile.
 maybe_awaitable<message> kill_op(command_call cmd) {
     const auto op = cmd.find("op");
-    const auto number = op ? as_integer(*op) : std::nullopt;
+    const auto number = op ? strict_integer(*op) : std::nullopt;
     if (!number) wrong_type("op", "an integer", op.value_or(absent));
     cmd.of.registry->calls.end(*number);
     return reply_with(cmd.c,

@@ -1,22 +1,19 @@
 #pragma once
 
-#include "methods.hpp"
+#include <optional>
+
+#include "command_call.hpp"
 
 namespace oocrpc::mongodb {
 
-// A proxy in front of another MongoDB server: what no method answers goes there as it is.
+// A proxy in front of another MongoDB server: what no method answers goes there as it is, to the
+// method that takes the whole commands of a database, `database.$cmd`. Nothing comes back where the
+// inner handler describes none.
 
-/// The method that takes the whole commands of a database, `database.$cmd`; null where the inner
-/// handler describes none.
-awaitable<std::shared_ptr<const known_method>> command_method(const layer& of, context& c,
-                                                              std::string_view database);
-
-/// Calls `to` with `command`, without the keys that are for this server alone, and answers with the
-/// reply document that comes back.
-awaitable<message> pass_on(const layer& of, context& c, std::shared_ptr<const known_method> to,
-                           bytes command);
-
-/// The command that a call stands for which was read as one: `{name: arguments}`.
-void write_command(const message& call, byte_buffer& out);
+/// Passes the command on, without the keys that are for this server alone, and answers with the
+/// reply document that comes back. `cmd` has to stay until then.
+awaitable<std::optional<message>> pass_on(const command_call& cmd);
+/// The same for a call that was read as one: `{name: arguments}`.
+awaitable<std::optional<message>> pass_on(const layer& of, context& c, const message& call);
 
 } // namespace oocrpc::mongodb

@@ -1,20 +1,13 @@
 #include "reply_reading.hpp"
 
-#include <oocrpc/bson_value.hpp>
-
-#include <cmath>
+#include "elements.hpp"
+#include "values.hpp"
 
 namespace oocrpc::mongodb {
 namespace {
 
 using bson::type;
 using bson::value_view;
-
-bool is_true(value_view v) noexcept {
-    if (v.t == type::boolean) return v.as_bool();
-    if (v.t == type::float64) return v.as_double() != 0;
-    return integer(v).value_or(0) != 0;
-}
 
 bytes document_in(value_view v, type wanted = type::document) noexcept {
     return v.t == wanted ? v.as_document() : bytes();
@@ -24,27 +17,12 @@ std::string_view text_in(value_view v) noexcept {
     return v.t == type::string ? v.as_string() : std::string_view();
 }
 
-/// The bytes of an element, its type and name included.
-bytes all_of(const bson::element& e) noexcept {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(e.name.data()) - 1;
-    return {from, e.value.data.data() + e.value.data.size()};
-}
-
 int int_of(value_view v, int otherwise) noexcept {
-    const auto n = present(v) ? integer(v) : std::nullopt;
+    const auto n = present(v) ? lenient_integer(v) : std::nullopt;
     return n && *n >= INT32_MIN && *n <= INT32_MAX ? static_cast<int>(*n) : otherwise;
 }
 
 } // namespace
-
-std::optional<std::int64_t> integer(value_view v) noexcept {
-    if (v.t == type::int32) return v.as_int32();
-    if (v.t == type::int64) return v.as_int64();
-    if (v.t != type::float64) return std::nullopt;
-    const auto d = v.as_double();
-    if (!(std::abs(d) < 9e18)) return std::nullopt;
-    return static_cast<std::int64_t>(d);
-}
 
 reply_fields read_reply(bytes document) noexcept {
     reply_fields f;
@@ -52,7 +30,7 @@ reply_fields read_reply(bytes document) noexcept {
         if (name == "reply")
             f.result = v;
         else if (name == "ok")
-            f.ok = is_true(v);
+            f.ok = lenient_true(v);
         else if (name == "cursor")
             f.cursor = document_in(v);
         else if (name == "errmsg" || (name == "$err" && f.text.empty()))
@@ -71,7 +49,7 @@ cursor_fields read_cursor(bytes cursor) noexcept {
     cursor_fields c;
     for (const auto& [name, v] : bson::elements(cursor)) {
         if (name == "id")
-            c.id = integer(v).value_or(0);
+            c.id = lenient_integer(v).value_or(0);
         else if (name == "ns")
             c.ns = text_in(v);
         else if (name == "firstBatch" || name == "nextBatch")
@@ -110,11 +88,9 @@ void read_meta(const reply_fields& f, metadata& out) {
 }
 
 void write_result(bytes document, byte_buffer& out) {
-    bson::document_writer doc(out);
-    for (const auto& e : bson::elements(document))
-        if (e.name != "ok" && e.name != "operationTime" && !e.name.starts_with('$'))
-            out.append(all_of(e));
-    doc.finish();
+    copy_document(document, out, [](const bson::element& e) {
+        return e.name != "ok" && e.name != "operationTime" && !e.name.starts_with('$');
+    });
 }
 
 } // namespace oocrpc::mongodb

@@ -1,13 +1,8 @@
 #pragma once
 
-#include <optional>
-
 #include <oocrpc/message.hpp>
 
 namespace oocrpc::mongodb {
-
-/// A number of any type as an integer, nothing for what is no number or not within int64.
-std::optional<std::int64_t> integer(bson::value_view v) noexcept;
 
 /// What a reply document says, found in one pass over its keys; views into it.
 struct reply_fields {

@@ -1,12 +1,12 @@
 // Methods as commands: `{add: [1, 2], $db: "demo"}` calls `demo.add`, or `add`.
 
-#include "cursors.hpp"
+#include <oocrpc/bson_value.hpp>
+#include <oocrpc/context.hpp>
 
+#include "command_names.hpp"
+#include "cursors.hpp"
 #include "methods.hpp"
 #include "pass_on.hpp"
-#include <oocrpc/bson_value.hpp>
-
-#include <oocrpc/context.hpp>
 
 namespace oocrpc::mongodb {
 namespace {
@@ -44,24 +44,19 @@ stream_arguments read_arguments(const known_method& m, bson::value_view given) {
 /// call says one.
 awaitable<message> open(const layer& of, context& c, message call,
                         std::shared_ptr<const known_method> m, std::int32_t window) {
-    const auto name = call.method;
     auto from = read_arguments(*m, call.body);
-    const auto dot = name.find('.');
+    const auto [database, name] = split_name(call.method);
     auto terms = terms_of(c);
-    terms.ns = std::string(name.substr(0, dot)).append(".$cmd").append(name.substr(dot));
+    terms.ns = commands_of(database).append(1, '.').append(name);
     batch_request ask;
     ask.size = from.batch.value_or(window > 0 ? window : of.options.default_batch);
     require_batch_size(ask.size);
     co_return co_await open_stream(of, c, m, from.arguments, std::move(terms), ask);
 }
 
-std::string service_of(const std::string& name) {
-    return name.substr(0, name.find('.'));
-}
-
 awaitable<message> call_later(const layer& of, context& c, message call, std::int32_t window) {
     std::string name(call.method);
-    const auto m = co_await resolve(of, c, name);
+    const auto m = co_await resolve(of, c, std::move(name));
     if (m->streams && !c.oneway()) co_return co_await open(of, c, std::move(call), m, window);
     message answer;
     if (m->described) {
@@ -70,15 +65,26 @@ awaitable<message> call_later(const layer& of, context& c, message call, std::in
             answer = outcome.take();
         else
             answer = co_await outcome.wait();
-    } else if (auto to = co_await command_method(of, c, service_of(name))) {
-        byte_buffer command;
-        write_command(call, command);
-        co_return co_await pass_on(of, c, std::move(to), command);
+    } else if (auto there = co_await pass_on(of, c, call)) {
+        co_return std::move(*there);
     } else {
-        answer = co_await invoke_unknown(of, c, std::move(name), call.body);
+        answer = co_await invoke_resolved(of, c, m, call.body);
     }
     answer.own(); // it may view the arguments, which end here
     co_return answer;
+}
+
+/// Further keys beside a text are no arguments: only another server can know what they are.
+awaitable<message> answer_elsewhere(command_call cmd) {
+    std::string name(cmd.call.method);
+    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
+    if (m->described) {
+        auto outcome = call_method(cmd.of, cmd.c, message::call(cmd.call.method, cmd.subject()));
+        if (outcome.ready()) co_return outcome.take();
+        co_return co_await outcome.wait();
+    }
+    if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
+    co_return no_such_command(cmd.name());
 }
 
 } // namespace
@@ -97,25 +103,6 @@ maybe_awaitable<message> call_method(const layer& of, context& c, message call) 
     call.own();
     return call_later(of, c, std::move(call), window);
 }
-
-namespace {
-
-/// Further keys beside a text are no arguments: only another server can know what they are.
-awaitable<message> answer_elsewhere(command_call cmd) {
-    std::string name(cmd.call.method);
-    const auto m = co_await resolve(cmd.of, cmd.c, std::move(name));
-    if (m->described) {
-        auto outcome = call_method(cmd.of, cmd.c, message::call(cmd.call.method, cmd.subject()));
-        if (outcome.ready()) co_return outcome.take();
-        co_return co_await outcome.wait();
-    }
-    auto to = co_await command_method(cmd.of, cmd.c, cmd.database());
-    if (to) co_return co_await pass_on(cmd.of, cmd.c, std::move(to), cmd.body());
-    co_return message::error(0, errc::no_such_method,
-                             "no such command: '" + std::string(cmd.name()) + "'");
-}
-
-} // namespace
 
 maybe_awaitable<message> other_command(command_call cmd) {
     cmd.call.own();

@@ -4,6 +4,7 @@
 
 #include <oocrpc/bson_value.hpp>
 
+#include "elements.hpp"
 #include "errors.hpp"
 
 namespace oocrpc::mongodb {
@@ -39,7 +40,7 @@ std::size_t write_raw(bytes document, byte_buffer& out) {
         return document.size();
     }
     bson::document_writer doc(out);
-    out.append(document.subspan(4, document.size() - 5));
+    out.append(elements_of(document));
     doc.add("ok", 1.0);
     return doc.finish();
 }
@@ -57,8 +58,7 @@ std::size_t write_error(const message& m, bool for_get_more, byte_buffer& out) {
         labels.finish();
     }
     bson::document_writer own(doc, "oocrpc");
-    own.add("message", m.fault->message);
-    own.add("detail", m.fault->detail);
+    add_failure(own, *m.fault);
     add_meta(own, m.meta);
     own.finish();
     return doc.finish();

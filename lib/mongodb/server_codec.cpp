@@ -1,8 +1,8 @@
 #include "server_codec.hpp"
 
-#include <oocrpc/bson_value.hpp>
-
 #include <algorithm>
+
+#include <oocrpc/bson_value.hpp>
 
 #include "server_answers.hpp"
 
@@ -25,8 +25,7 @@ bool is_request(opcode op) noexcept {
 } // namespace
 
 mongodb_server_codec::state::state(std::size_t max_message, std::size_t depth)
-    : largest_request(max_message >= largest_message / 3 ? largest_message
-                                                         : std::max(3 * max_message, header_size)),
+    : largest_request(std::max(largest_message_for(max_message), header_size)),
       largest_answer(max_message + slack),
       max_depth(depth + (default_depth - bson::default_max_depth)) {}
 

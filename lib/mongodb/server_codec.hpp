@@ -39,6 +39,8 @@ struct mongodb_server_codec::state {
     std::string read_insert(bytes message, oocrpc::message& out);
     template <class Operation> std::string ignore(bytes message, oocrpc::message& out);
 
+    /// The command that is `document`: a call, one of MongoDB's own, or a cancellation.
+    void take(const mongodb::command& c, bytes document, oocrpc::message& out);
     void call(const mongodb::command& c, bytes document, oocrpc::message& out);
     void own_command(std::string_view name, const mongodb::command& c, bytes document,
                      oocrpc::message& out);

@@ -1,32 +1,28 @@
 // How mongodb_server_codec reads requests.
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/error.hpp>
 
 #include "command_names.hpp"
-
 #include "server_codec.hpp"
-#include <oocrpc/bson_value.hpp>
 
 namespace oocrpc {
 namespace {
 
 using namespace mongodb;
 
-// What hello tells drivers to keep to (maxWriteBatchSize); a batch becomes an array of it.
-constexpr std::size_t most_documents = 100'000;
 // Numbers of operations below this are requestIDs of the connection itself.
 constexpr std::int64_t request_ids = std::int64_t{1} << 32;
-constexpr std::string_view command_collection = "$cmd";
 
 std::string too_many(std::string_view what, std::size_t n) {
     return std::string(what) + ": " + std::to_string(n) + " exceed the limit of " +
-           std::to_string(most_documents);
+           std::to_string(largest_batch);
 }
 
 std::string check_counts(const op_msg& m) {
     std::size_t all = 0;
     for (const auto& s : m.sections) all += s.count;
-    return all > most_documents ? too_many("OP_MSG: documents in sections", all) : "";
+    return all > largest_batch ? too_many("OP_MSG: documents in sections", all) : "";
 }
 
 } // namespace
@@ -96,19 +92,7 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
     if (auto why = read_command(msg_.body, c); !why.empty()) return "OP_MSG: " + why;
     if (c.database.empty()) return "OP_MSG: $db is missing or empty";
     if (!c.wrong.empty()) return refuse(c.wrong, out);
-    const auto own = mongodb::own_command(c.name, c.value.t);
-    const bool whole = own.empty() && is_whole(c);
-    if (own.empty() && !whole) {
-        call(c, msg_.body, out);
-        return {};
-    }
-    if (out.oneway && is_cancel(own, msg_.body, out)) return {};
-    auto document = msg_.body;
-    if (!msg_.sections.empty()) {
-        merge(document, msg_.sections, scratch_);
-        document = scratch_;
-    }
-    own_command(whole ? c.name : own, c, document, out);
+    take(c, msg_.body, out);
     return {};
 }
 
@@ -136,12 +120,7 @@ std::string mongodb_server_codec::state::read_query(bytes message, oocrpc::messa
     c.database = at.database;
     if (c.max_time < 0) c.max_time = query.max_time;
     msg_.sections.clear();
-    const auto own = mongodb::own_command(c.name, c.value.t);
-    const bool whole = own.empty() && is_whole(c);
-    if (own.empty() && !whole)
-        call(c, query.document, out);
-    else
-        own_command(whole ? c.name : own, c, query.document, out);
+    take(c, query.document, out);
     return {};
 }
 
@@ -161,7 +140,7 @@ std::string mongodb_server_codec::state::read_get_more(bytes message, oocrpc::me
 std::string mongodb_server_codec::state::read_kill_cursors(bytes message, oocrpc::message& out) {
     op_kill_cursors k;
     if (auto why = parse(message, k); !why.empty()) return why;
-    if (k.count() > most_documents) return too_many("OP_KILL_CURSORS: cursors", k.count());
+    if (k.count() > largest_batch) return too_many("OP_KILL_CURSORS: cursors", k.count());
     write_kill_cursors(k, scratch_);
     out.oneway = true;
     built("admin", "killcursors", out);
@@ -171,7 +150,7 @@ std::string mongodb_server_codec::state::read_kill_cursors(bytes message, oocrpc
 std::string mongodb_server_codec::state::read_insert(bytes message, oocrpc::message& out) {
     op_insert i;
     if (auto why = parse(message, i, max_depth); !why.empty()) return why;
-    if (i.count > most_documents) return too_many("OP_INSERT: documents", i.count);
+    if (i.count > largest_batch) return too_many("OP_INSERT: documents", i.count);
     collection_name at;
     if (auto why = split(i.name, at); !why.empty()) return "OP_INSERT: " + why;
     write_insert(i, at, scratch_);
@@ -193,6 +172,18 @@ std::string mongodb_server_codec::state::refuse(const std::string& why, oocrpc::
 /// beside a text.
 bool mongodb_server_codec::state::is_whole(const command& c) const noexcept {
     return c.value.t == bson::type::string && (c.further || !msg_.sections.empty());
+}
+
+void mongodb_server_codec::state::take(const command& c, bytes document, oocrpc::message& out) {
+    const auto own = mongodb::own_command(c.name, c.value.t);
+    const bool whole = own.empty() && is_whole(c);
+    if (own.empty() && !whole) return call(c, document, out);
+    if (out.oneway && is_cancel(own, document, out)) return;
+    if (!msg_.sections.empty()) {
+        merge(document, msg_.sections, scratch_);
+        document = scratch_;
+    }
+    own_command(whole ? c.name : own, c, document, out);
 }
 
 void mongodb_server_codec::state::call(const command& c, bytes document, oocrpc::message& out) {

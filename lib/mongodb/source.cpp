@@ -1,9 +1,8 @@
 #include "source.hpp"
 
-#include <oocrpc/bson_value.hpp>
-
 #include <algorithm>
 
+#include <oocrpc/bson_value.hpp>
 #include <oocrpc/native_codec.hpp>
 
 namespace oocrpc::mongodb {

@@ -1,8 +1,9 @@
+#include "uri_options.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 
-#include "uri_options.hpp"
 #include <oocrpc/bson.hpp>
 #include <oocrpc/error.hpp>
 

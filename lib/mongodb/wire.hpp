@@ -6,12 +6,12 @@
 // What is parsed are views into the message; every length in it was checked and every document
 // validated, so that bson::elements and friends may walk it.
 
-#include <oocrpc/bson.hpp>
-
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <oocrpc/bson.hpp>
 
 namespace oocrpc::mongodb {
 
@@ -34,6 +34,12 @@ std::string_view to_string(opcode op) noexcept;
 inline constexpr std::size_t header_size = 16;
 /// The largest message that any implementation accepts, in bytes.
 inline constexpr std::size_t largest_message = 48'000'000;
+/// How large a message may be where a document may have `largest_document` bytes.
+constexpr std::size_t largest_message_for(std::size_t largest_document) noexcept {
+    return largest_document < largest_message / 3 ? 3 * largest_document : largest_message;
+}
+/// The most documents that one write command may bring (maxWriteBatchSize), as MongoDB has it.
+inline constexpr std::size_t largest_batch = 100'000;
 /// The depth at which documents are refused where the caller says nothing else.
 inline constexpr std::size_t default_depth = bson::default_max_depth + 3;
 

@@ -24,9 +24,9 @@ LEVELS = [
     "codec native_codec detecting_codec mongodb_server_codec mongodb_client_codec dispatcher "
     "wire* crc32c compression command_names command_reading errors legacy_requests "
     "pending_requests server_answers server_codec* outgoing_requests handshake reply_reading "
-    "client_codec*",
+    "client_codec* elements values",
     # 3: bytes in and out, and the call path
-    "stream network memory_stream socket_stream call_executor reply_to initiate_call handler context "
+    "stream network memory_stream socket_stream call_executor reply_to initiate_call handler context suspended_call "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
     "method streaming caller peer client* server* arguments typed_handler service built_in layers "
@@ -39,7 +39,7 @@ LEVELS = [
 SANS_IO = ("bson* reflect* message metadata codec *_codec dispatcher "
            "wire* crc32c compression command_names command_reading errors legacy_requests "
            "pending_requests server_answers server_codec* outgoing_requests handshake "
-           "reply_reading client_codec*")
+           "reply_reading client_codec* elements values")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -1,0 +1,209 @@
+#include "support/probe_component.hpp"
+#include "support/run.hpp"
+#include "support/temporary.hpp"
+
+#include <oocrpc/components.hpp>
+#include <oocrpc/service.hpp>
+
+using namespace oocrpc;
+using namespace oocrpc::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr method<int(int, int)> add{"calc.add", {"a", "b"}};
+constexpr method<int(int)> wait_ms{"slow.wait", {"ms"}};
+
+} // namespace
+
+TEST_SUITE("components") {
+
+TEST_CASE("a task runs from start to stop, which cancels and awaits it, and may run again") {
+    run([]() -> awaitable<void> {
+        int begun = 0, cancelled = 0;
+        auto body = [&]() -> awaitable<void> {
+            ++begun;
+            try {
+                co_await sleep_for(1h);
+            } catch (const rpc_error&) {
+                ++cancelled;
+                throw;
+            }
+        };
+        task_component task("task", body);
+        co_await task.start();
+        CHECK(begun == 1);
+        co_await task.stop();
+        CHECK(cancelled == 1);
+        co_await task.start();
+        co_await task.stop();
+        CHECK(begun == 2);
+        CHECK(cancelled == 2);
+    });
+}
+
+TEST_CASE("a task that throws or returns while it runs has failed") {
+    for (const bool throwing : {true, false}) {
+        CAPTURE(throwing);
+        run([&]() -> awaitable<void> {
+            std::string why;
+            component_group group("all");
+            group.on_event = [&](const component_event& e) {
+                if (e.what == component_event::kind::failed && why.empty()) why = what(e.why);
+            };
+            auto body = [&]() -> awaitable<void> {
+                co_await sleep_for(1s);
+                if (throwing) throw std::runtime_error("broken");
+            };
+            failure_policy ignoring;
+            ignoring.action = on_failure::ignore;
+            group.add(std::make_unique<task_component>("task", body), ignoring);
+            co_await group.start();
+            co_await sleep_for(2s);
+            CHECK(why == (throwing ? "broken" : "ended by itself"));
+            CHECK(!group.find("task")->running());
+            co_await group.stop();
+        });
+    }
+}
+
+TEST_CASE("a task that fails at once makes the start fail") {
+    run([]() -> awaitable<void> {
+        auto body = []() -> awaitable<void> {
+            throw std::runtime_error("broken");
+            co_return;
+        };
+        task_component task("task", body);
+        CHECK(co_await error_of(task.start()) == "broken");
+        CHECK(!task.running());
+    });
+}
+
+TEST_CASE("a task whose component is destroyed is cancelled") {
+    run([]() -> awaitable<void> {
+        bool ended = false;
+        auto body = [&]() -> awaitable<void> {
+            try {
+                co_await sleep_for(1h);
+            } catch (const rpc_error&) {
+                ended = true;
+                throw;
+            }
+        };
+        auto task = std::make_unique<task_component>("task", body);
+        co_await task->start();
+        task.reset();
+        co_await settle();
+        CHECK(ended);
+    });
+}
+
+TEST_CASE("a timer calls at its start and then every interval, skipping what it was late for") {
+    run([](asio::io_context&, oocrpc::clock& time) -> awaitable<void> {
+        std::vector<std::int64_t> calls;
+        const auto begin = time.now();
+        auto tick = [&]() -> awaitable<void> {
+            calls.push_back((time.now() - begin) / 1ms);
+            if (calls.size() == 2) co_await sleep_for(2500ms);
+        };
+        timer_component timer("timer", 1s, tick);
+        co_await timer.start();
+        co_await sleep_for(5500ms);
+        co_await timer.stop();
+        CHECK(calls == std::vector<std::int64_t>{0, 1000, 4000, 5000});
+        CHECK_THROWS_AS(timer_component("timer", 0s, tick), std::invalid_argument);
+    });
+}
+
+TEST_CASE("a server listens from start to stop, and its client is closed at stop") {
+    run([]() -> awaitable<void> {
+        const temporary_path path;
+        service calc("calc");
+        calc.on(add, [](int a, int b) { return a + b; });
+        server_component server("server", {path.url()}, calc);
+        client_component client("client", co_await this_coro::executor, path.url());
+        co_await server.start();
+        co_await client.start();
+        CHECK(server.addresses().size() == 1);
+        const json arguments = json::array({2, 3});
+        const json got = co_await client.get().call("calc.add", arguments);
+        CHECK(got == 5);
+        CHECK(server.connections() == 1);
+        co_await client.stop();
+        co_await server.stop();
+        CHECK(!std::filesystem::exists(path.path));
+        bool refused = false;
+        try {
+            co_await client.get().call("calc.add", arguments);
+        } catch (const rpc_error& e) {
+            refused = e.code() == errc::unavailable;
+        }
+        CHECK(refused);
+        co_await server.start();
+        co_await client.start();
+        const json again = co_await client.get().call("calc.add", arguments);
+        CHECK(again == 5);
+        co_await client.stop();
+        co_await server.stop();
+    });
+}
+
+TEST_CASE("a server whose address is taken does not start, and says which") {
+    run([]() -> awaitable<void> {
+        const temporary_path path;
+        service calc("calc");
+        server_component one("one", {path.url()}, calc), two("two", {path.url()}, calc);
+        co_await one.start();
+        const auto why = co_await error_of(two.start());
+        CHECK(why.find("cannot listen on " + path.url()) != std::string::npos);
+        co_await one.stop();
+    });
+}
+
+TEST_CASE("a server's stop waits for the calls in flight, and being cancelled cancels them") {
+    run([]() -> awaitable<void> {
+        const temporary_path path;
+        int finished = 0, cancelled = 0;
+        service slow("slow");
+        slow.on(wait_ms, [&](int ms) -> awaitable<int> {
+            try {
+                co_await sleep_for(std::chrono::milliseconds(ms));
+            } catch (const rpc_error&) {
+                ++cancelled;
+                throw;
+            }
+            ++finished;
+            co_return ms;
+        });
+        server_component server("server", {path.url()}, slow);
+        const auto ex = co_await this_coro::executor;
+        client db(ex, path.url());
+        auto wait = [&](int ms) -> awaitable<void> {
+            const json arguments = json::array({ms});
+            co_await db.call("slow.wait", arguments);
+        };
+        co_await server.start();
+        spawned first(ex, wait(1000));
+        co_await sleep_for(100ms);
+        co_await server.stop();
+        CHECK(finished == 1);
+        co_await settle();
+        CHECK(first.done);
+        CHECK(!first.error);
+
+        co_await server.start();
+        spawned second(ex, wait(5000));
+        co_await sleep_for(100ms);
+        spawned stopping(ex, server.stop());
+        co_await sleep_for(100ms);
+        stopping.cancel();
+        co_await settle();
+        CHECK(stopping.done);
+        CHECK(cancelled == 1);
+        db.close();
+        co_await settle();
+        CHECK(second.done);
+    });
+}
+
+} // TEST_SUITE("components")

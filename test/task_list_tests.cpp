@@ -1,0 +1,94 @@
+#include "support/run.hpp"
+#include "support/spawned.hpp"
+
+#include <oocrpc/promise.hpp>
+#include <oocrpc/task_group.hpp>
+#include <oocrpc/task_list.hpp>
+
+using namespace oocrpc;
+using namespace oocrpc::test;
+using namespace std::chrono_literals;
+
+TEST_SUITE("task_list") {
+
+TEST_CASE("a task is listed with its place and time until it ends") {
+    run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
+        auto& list = task_list::of(io);
+        task_group tasks(co_await this_coro::executor);
+        const auto first = time.now();
+        auto sleep = [](duration d) -> awaitable<void> { co_await sleep_for(d); };
+        tasks.spawn(sleep(10s));
+        const unsigned line = __LINE__ - 1;
+        co_await sleep_for(1s);
+        tasks.spawn(sleep(1s));
+        const auto all = list.all();
+        REQUIRE(all.size() == 2);
+        CHECK(all[0].since == first);
+        CHECK(all[0].made.line() == line);
+        CHECK(std::string(all[0].made.file_name()).find("task_list_tests.cpp") !=
+              std::string::npos);
+        CHECK(all[1].since == first + 1s);
+        co_await sleep_for(2s);
+        CHECK(list.all().size() == 1);
+        co_await tasks.join();
+        CHECK(list.all().empty());
+    });
+}
+
+TEST_CASE("tasks that outlive their loop leave the list without it") {
+    std::optional<task_group> tasks;
+    {
+        asio::io_context io;
+        tasks.emplace(io.get_executor());
+        auto sleep = []() -> awaitable<void> { co_await sleep_for(1h); };
+        tasks->spawn(sleep());
+        io.poll();
+        CHECK(task_list::of(io).all().size() == 1);
+    }
+    tasks.reset();
+}
+
+TEST_CASE("an armed timer tells where it was made") {
+    run([](asio::io_context&, oocrpc::clock& time) -> awaitable<void> {
+        timer late(co_await this_coro::executor);
+        const unsigned line = __LINE__ - 1;
+        CHECK(time.armed_at().empty());
+        late.arm(time.after(1h), [] {});
+        timer early(co_await this_coro::executor);
+        early.arm(time.after(1s), [] {});
+        const auto places = time.armed_at();
+        REQUIRE(places.size() == 2);
+        CHECK(places[0].line() == line + 3);
+        CHECK(places[1].line() == line);
+        late.disarm();
+        early.disarm();
+    });
+}
+
+TEST_CASE("an error that nobody received is reported with the place of its promise or task") {
+    std::vector<unsigned> lines;
+    auto before = on_unhandled([&](std::exception_ptr, const std::source_location& made) {
+        lines.push_back(made.line());
+    });
+    unsigned promised = 0, spawned_at = 0;
+    run([&]() -> awaitable<void> {
+        {
+            promise<int> p;
+            promised = __LINE__ - 1;
+            p.fail(std::runtime_error("nobody looks"));
+        }
+        auto fail = []() -> awaitable<void> {
+            throw std::runtime_error("nobody joins");
+            co_return;
+        };
+        {
+            task_group tasks(co_await this_coro::executor);
+            tasks.spawn(fail());
+            spawned_at = __LINE__ - 1;
+        }
+    });
+    on_unhandled(before);
+    CHECK(lines == std::vector<unsigned>{promised, spawned_at});
+}
+
+} // TEST_SUITE("task_list")
