@@ -175,7 +175,7 @@ bool is_bound_to(const inherited_socket& s, const oocrpc::url& at) {
     namespace fs = std::filesystem;
     const auto path = path_of(*bound);
     if (path.empty() || path.front() == '@') return false; // a URL has no abstract names
-    return fs::path(path).lexically_normal() == fs::absolute(at.path).lexically_normal();
+    return fs::absolute(path).lexically_normal() == fs::absolute(at.path).lexically_normal();
 }
 
 } // namespace host

@@ -16,13 +16,6 @@ using oocrpc::url;
 
 namespace {
 
-/// Whether two URLs are one address, whatever is spoken there.
-bool same_address(const url& a, const url& b) {
-    if (a.via != b.via) return false;
-    return a.via == url::transport::unix_socket ? a.path == b.path
-                                                : a.host == b.host && a.port == b.port;
-}
-
 std::unique_ptr<listener> open_by_system(const oocrpc::any_io_executor& executor, const url& at,
                                          port_sharing sharing, std::source_location made) {
     return oocrpc::network::system()->listen(executor, at, sharing, made);
@@ -33,12 +26,11 @@ std::unique_ptr<listener> open_by_system(const oocrpc::any_io_executor& executor
 /// A socket that listens. What was bound here is held by a listener of its own that accepts
 /// nothing.
 struct listening_sockets::entry {
-    int socket() const noexcept { return bound ? bound->native_handle() : inherited.socket; }
+    bool binds(const url& at) const { return is_bound_to(what, at); }
 
-    inherited_socket inherited;
-    std::unique_ptr<listener> bound;
-    url at;
-    const void* loop = nullptr; // its execution context; null: all of them
+    inherited_socket what;
+    std::unique_ptr<listener> bound; // null: inherited
+    const void* loop = nullptr;      // its execution context; null: all of them
     port_sharing sharing = port_sharing::exclusive;
     std::size_t users = 0; // listeners that are open
 };
@@ -49,24 +41,22 @@ struct listening_sockets::table {
 
     ~table() {
         for (auto& e : all)
-            if (!e.bound) ::close(e.inherited.socket);
+            if (!e.bound) ::close(e.what.socket);
     }
     row find(const url& at, const void* loop) {
         return std::find_if(all.begin(), all.end(), [&](const entry& e) {
-            if (!e.bound) return is_bound_to(e.inherited, at);
-            return (!e.loop || e.loop == loop) && same_address(e.at, at);
+            return (!e.loop || e.loop == loop) && e.binds(at);
         });
     }
     bool shared_elsewhere(const url& at) const {
         return std::any_of(all.begin(), all.end(), [&](const entry& e) {
-            return e.bound && e.sharing == port_sharing::shared && same_address(e.at, at);
+            return e.sharing == port_sharing::shared && e.binds(at);
         });
     }
     /// One that was bound for a single loop, and is not used, is no use to several.
     void make_room_for_shared(const url& at) {
         all.remove_if([&](const entry& e) {
-            return e.bound && e.users == 0 && e.sharing == port_sharing::exclusive &&
-                   same_address(e.at, at);
+            return e.bound && e.users == 0 && e.sharing == port_sharing::exclusive && e.binds(at);
         });
     }
     row bind(url at, port_sharing sharing, const void* loop, std::source_location made);
@@ -118,7 +108,7 @@ listening_sockets::table::row listening_sockets::table::bind(url at, port_sharin
         at = open_by_system(executor, at, port_sharing::exclusive, made)->address();
     entry e;
     e.bound = open_by_system(executor, at, sharing, made);
-    e.at = e.bound->address();
+    e.what = describe_socket(e.bound->native_handle(), {});
     e.sharing = sharing;
     e.loop = tcp || sharing == port_sharing::exclusive ? loop : nullptr;
     return all.insert(all.end(), std::move(e));
@@ -128,7 +118,7 @@ std::unique_ptr<listener> listening_sockets::table::use(const std::shared_ptr<ta
                                                         row which,
                                                         const oocrpc::any_io_executor& executor,
                                                         url at) {
-    const int copy = ::fcntl(which->socket(), F_DUPFD_CLOEXEC, 0);
+    const int copy = ::fcntl(which->what.socket, F_DUPFD_CLOEXEC, 0);
     if (copy < 0)
         throw oocrpc::rpc_error(oocrpc::errc::unavailable,
                                 "cannot listen on " + at.to_string() + ": " +
@@ -140,7 +130,7 @@ std::unique_ptr<listener> listening_sockets::table::use(const std::shared_ptr<ta
 
 listening_sockets::listening_sockets(std::vector<inherited_socket> inherited)
     : table_(std::make_shared<table>()) {
-    for (auto& s : inherited) table_->all.emplace_back().inherited = std::move(s);
+    for (auto& s : inherited) table_->all.emplace_back().what = std::move(s);
 }
 
 listening_sockets::~listening_sockets() {
@@ -160,7 +150,6 @@ std::unique_ptr<listener> listening_sockets::listen(oocrpc::any_io_executor exec
     if (sharing == port_sharing::shared) table_->make_room_for_shared(at);
     auto found = table_->find(at, loop);
     if (found == table_->all.end()) found = table_->bind(at, sharing, loop, made);
-    if (found->bound) at.port = found->at.port;
     return table_->use(table_, found, executor, std::move(at));
 }
 
@@ -180,7 +169,7 @@ std::vector<std::string> listening_sockets::unused_inherited() const {
     std::vector<std::string> unused;
     for (const auto& e : table_->all) {
         if (e.bound || e.users > 0) continue;
-        const auto& s = e.inherited;
+        const auto& s = e.what;
         auto line = s.address + (s.name.empty() ? "" : " (" + s.name + ")");
         line += s.problem.empty() ? ": no listener asks for it" : ": " + s.problem;
         unused.push_back(std::move(line));

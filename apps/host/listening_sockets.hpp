@@ -17,13 +17,14 @@ namespace host {
 /// The network of a daemon's loops: it keeps listening sockets while components come and go, and
 /// uses those that the process was given.
 ///
-/// Where listen() is asked for an address again on the same loop, it gives the socket that is bound
-/// there already, so that a component can be replaced by one that starts before it stops, and no
-/// connection is refused or lost from the backlog. (Therefore two components with one address are
-/// not told here; who reads the configuration tells.) An inherited socket is shared by all loops,
-/// and so is a Unix socket where port_sharing is `shared`; TCP with `shared` is bound for each loop
-/// by itself, once it is known that no other process has the port. Port 0 picks a new port each
-/// time: the other loops, and a replacement, ask for the port that the listener's address() tells.
+/// Where listen() is asked for an address again on the same loop, however it is written, it gives
+/// the socket that is bound there already, so that a component can be replaced by one that starts
+/// before it stops, and no connection is refused or lost from the backlog. (Therefore two
+/// components with one address are not told here; who reads the configuration tells.) An inherited
+/// socket is shared by all loops, and so is a Unix socket where port_sharing is `shared`; TCP with
+/// `shared` is bound for each loop by itself, once it is known that no other process has the port.
+/// Port 0 picks a new port each time: the other loops, and a replacement, ask for the port that the
+/// listener's address() tells.
 ///
 /// One for all loops; thread-safe. Listeners may outlive it. connect() is the system's.
 class listening_sockets final : public oocrpc::network {

@@ -154,7 +154,7 @@ void log::write(log_level level, std::string_view component, std::string_view me
     if (!enabled(level)) return;
     const log_record r{std::chrono::system_clock::now(), level, component, message, fields};
     if (how_.to_syslog) ::syslog(syslog_priority(level), "%s", text_without_time(r).c_str());
-    const bool lines = how_.to_stderr || file_ >= 0 || !how_.to_syslog;
+    const bool lines = how_.to_stderr || !how_.file.empty() || !how_.to_syslog;
     if (lines) write_line((how_.format == log_format::json ? json_line(r) : text_line(r)) + "\n");
 }
 

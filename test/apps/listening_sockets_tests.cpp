@@ -168,6 +168,19 @@ TEST_CASE("once nothing is kept an address closes with its last listener") {
     CHECK(!connects(at));
 }
 
+TEST_CASE("an address is the same one however it is written") {
+    loops l;
+    auto one = l.listen(l.a, any_port);
+    const auto port = one->address().port;
+    auto two = l.listen(l.a, with_port("localhost", port));
+    CHECK(two->address() == with_port("localhost", port));
+    auto three = l.listen(l.a, url::parse("mongodb://127.0.0.1:" + std::to_string(port)));
+    one.reset();
+    two.reset();
+    CHECK(connects(with_port("127.0.0.1", port)));
+    CHECK(accepts(l.a, *three));
+}
+
 TEST_CASE("port 0 is another port each time") {
     loops l;
     auto one = l.listen(l.a, any_port);
