@@ -16,7 +16,7 @@ struct task_component::state {
 
     task_group tasks;
     std::function<awaitable<void>()> body; ///< what its coroutine has captured
-    task_component* owner = nullptr; ///< null once it is to stop
+    task_component* owner = nullptr;       ///< null once it is to stop
 };
 
 awaitable<void> task_component::state::run(std::shared_ptr<state> self) {

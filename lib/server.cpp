@@ -37,6 +37,7 @@ class server_core : public std::enable_shared_from_this<server_core> {
     }
 
     void abandon() {
+        abandoned_ = true;
         drain();
         for (auto& l : listeners_) l->close();
         close_all("the server is gone");
@@ -68,6 +69,7 @@ class server_core : public std::enable_shared_from_this<server_core> {
     promise<void> stop_;
     std::optional<promise<void>> fewer_; // fires when a connection ends
     std::size_t accepting_ = 0;
+    bool abandoned_ = false; // what the handler uses may be gone
 };
 
 void server_core::admit(std::unique_ptr<byte_stream> bytes, const url& at) {
@@ -82,7 +84,8 @@ void server_core::admit(std::unique_ptr<byte_stream> bytes, const url& at) {
                                  : protocols::server_codec(at, options_.limit);
     auto c = connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
     if (options_.on_connected) options_.on_connected(c->info());
-    connections_.emplace(c.get(), std::move(c));
+    connections_.emplace(c.get(), c);
+    if (stop_.fired()) c->drain();
 }
 
 void server_core::gone(connection& c, const rpc_error& why) {
@@ -106,11 +109,12 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
         } catch (const std::system_error& e) {
             failure = e.code();
         }
-        if (self->stop_.fired()) co_return;
-        if (bytes) {
+        if (self->abandoned_) co_return;
+        if (bytes) { // also one that came as the drain began: its client may have sent a call
             self->admit(std::move(bytes), from.address());
             continue;
         }
+        if (self->stop_.fired()) co_return;
         if (self->options_.on_accept_error) self->options_.on_accept_error(from.address(), failure);
         co_await sleep_for(accept_pause);
     }

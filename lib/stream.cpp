@@ -66,6 +66,9 @@ template <class Protocol> class socket_listener final : public listener {
             std::filesystem::remove(at_.path, ignored);
     }
     const url& address() const noexcept override { return at_; }
+    int native_handle() noexcept override {
+        return acceptor_.is_open() ? acceptor_.native_handle() : -1;
+    }
 
   private:
     acceptor acceptor_;

@@ -4,6 +4,8 @@
 #include "support/temporary.hpp"
 
 #include <oocrpc/client.hpp>
+#include <oocrpc/network.hpp>
+#include <oocrpc/promise.hpp>
 #include <oocrpc/server.hpp>
 
 #include <asio/local/stream_protocol.hpp>
@@ -37,6 +39,49 @@ struct slow_call {
     awaitable<void> body(client& db, int ms) { text = co_await ask_slow(db, ms); }
     std::string text;
     spawned run;
+};
+
+/// A network in memory whose one connection is accepted as the server begins to drain.
+class arriving_late final : public network {
+  public:
+    awaitable<std::unique_ptr<byte_stream>> connect(url, std::source_location) override {
+        const auto ex = co_await this_coro::executor;
+        auto [near, far] = make_stream_pair(ex, ex);
+        arrived_ = std::move(far);
+        arrives_.fire(); // accept() returns at the next turn of the loop
+        drains->drain();
+        co_return std::move(near);
+    }
+    std::unique_ptr<listener> listen(any_io_executor, url at, port_sharing,
+                                     std::source_location) override {
+        return std::make_unique<door>(*this, at);
+    }
+
+    server* drains = nullptr;
+
+  private:
+    struct door final : listener {
+        door(arriving_late& n, url a) : net(n), at(std::move(a)) {}
+        awaitable<std::unique_ptr<byte_stream>> accept() override {
+            auto arrives = net.arrives_;
+            co_await arrives.wait();
+            if (net.arrived_) co_return std::move(net.arrived_);
+            auto closes = closed;
+            co_await closes.wait();
+            throw std::system_error(asio::error::operation_aborted);
+        }
+        void close() noexcept override {
+            if (!closed.fired()) closed.fire();
+        }
+        const url& address() const noexcept override { return at; }
+
+        arriving_late& net;
+        url at;
+        promise<void> closed;
+    };
+
+    promise<void> arrives_;
+    std::unique_ptr<byte_stream> arrived_;
 };
 
 } // namespace
@@ -134,6 +179,23 @@ TEST_CASE("a drain finishes what runs, takes nothing new, and ends with the last
         CHECK(call.text == "100");
         db.close();
         late.close();
+    });
+}
+
+TEST_CASE("a connection that was accepted as the drain began is served, and told to go elsewhere") {
+    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
+        const auto late = std::make_shared<arriving_late>();
+        network::use(io, late);
+        const auto ex = io.get_executor();
+        server s(ex);
+        late->drains = &s;
+        s.listen("oocrpc://memory:1");
+        spawned serving(ex, s.run(make_demo()));
+        co_await settle();
+        client c(ex, "oocrpc://memory:1");
+        CHECK(co_await c.call(add, 1, 2) == 3);
+        while (!serving.done) co_await sleep_for(10ms);
+        CHECK(!serving.error);
     });
 }
 

@@ -15,6 +15,7 @@ inline constexpr int usage_error = 64;
 inline constexpr int no_input = 66;
 inline constexpr int unavailable = 69;
 inline constexpr int software_error = 70;
+inline constexpr int no_permission = 77;
 inline constexpr int bad_configuration = 78;
 
 /// What ends a program: one line for a person that says what and where, and the exit code.

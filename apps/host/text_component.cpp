@@ -5,14 +5,15 @@ namespace host {
 text_component::text_component(std::string name, oocrpc::plugin_host& owner, oocrpc::host_port at,
                                text_function serve)
     : task_component(std::move(name),
-                     [this] {
-                         // The server need not live as long as its run().
-                         auto server = std::exchange(server_, std::nullopt);
-                         return server->run();
-                     }),
+                     [this] { return run(owner_, *std::exchange(server_, std::nullopt)); }),
       owner_(owner),
       at_(std::move(at)),
       serve_(std::move(serve)) {}
+
+oocrpc::awaitable<void> text_component::run(oocrpc::plugin_host& owner, text_server bound) {
+    co_await owner.tree_started();
+    co_await bound.run();
+}
 
 oocrpc::awaitable<void> text_component::on_start() {
     text_options how;

@@ -20,6 +20,8 @@ class text_component final : public oocrpc::task_component {
     oocrpc::awaitable<void> on_start() override;
 
   private:
+    static oocrpc::awaitable<void> run(oocrpc::plugin_host& owner, text_server bound);
+
     oocrpc::plugin_host& owner_;
     oocrpc::host_port at_;
     text_function serve_;

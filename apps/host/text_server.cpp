@@ -1,22 +1,21 @@
 #include "text_server.hpp"
 
-#include <asio/ip/tcp.hpp>
-#include <asio/write.hpp>
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <optional>
+#include <stdexcept>
 
 #include <oocrpc/clock.hpp>
 #include <oocrpc/deadline.hpp>
 #include <oocrpc/error.hpp>
 #include <oocrpc/promise.hpp>
+#include <oocrpc/stream.hpp>
 #include <oocrpc/task_group.hpp>
 #include <oocrpc/when.hpp>
 
 using namespace std::chrono_literals;
-using asio::ip::tcp;
 using oocrpc::awaitable;
-using oocrpc::use_tuple;
 
 namespace host {
 namespace {
@@ -26,51 +25,94 @@ constexpr auto linger = 2s;
 // Where the process has no descriptors left, trying again at once would only spin.
 constexpr auto accept_pause = 100ms;
 
-std::string text_of(const tcp::endpoint& e) {
-    const auto host = e.address().to_string();
-    return (e.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(e.port());
+constexpr std::string_view scheme = "text://"; // of our own, and shown to nobody
+
+std::string text_of(const oocrpc::url& at) {
+    const auto host = at.host.find(':') == std::string::npos ? at.host : "[" + at.host + "]";
+    return host + ":" + std::to_string(at.port);
 }
 
-tcp::acceptor listen(const oocrpc::any_io_executor& executor, const oocrpc::host_port& at) {
+std::unique_ptr<oocrpc::listener> listen(const oocrpc::any_io_executor& executor,
+                                         const oocrpc::host_port& where,
+                                         const std::source_location& made) {
+    oocrpc::url at;
+    at.protocol = "text";
+    at.host = where.host;
+    at.port = where.port;
     try {
-        tcp::resolver resolver(executor);
-        const auto service = std::to_string(at.port);
-        const auto found = resolver.resolve(at.host, service, tcp::resolver::passive);
-        return tcp::acceptor(executor, found.begin()->endpoint());
-    } catch (const std::system_error& e) {
-        const auto where = at.host + ":" + std::to_string(at.port);
-        throw oocrpc::rpc_error(oocrpc::errc::unavailable,
-                                "cannot listen on " + where + ": " + e.code().message());
+        return oocrpc::listener::open(executor, at, oocrpc::port_sharing::exclusive, made);
+    } catch (const oocrpc::rpc_error& e) {
+        auto detail = e.detail();
+        const auto found = detail.find(scheme);
+        if (found != std::string::npos) detail.erase(found, scheme.size());
+        throw oocrpc::rpc_error(oocrpc::errc::unavailable, detail);
     }
 }
 
 } // namespace
 
-class text_session {
+/// One client: what it sends is read and ignored from the beginning, so that its end is seen.
+class text_session final : public oocrpc::stream_user,
+                           public std::enable_shared_from_this<text_session> {
   public:
-    explicit text_session(tcp::socket s) : socket(std::move(s)) {}
+    explicit text_session(std::unique_ptr<oocrpc::byte_stream> s) : stream_(std::move(s)) {}
+
+    void start() { stream_->read_some(asio::buffer(ignored_), shared_from_this()); }
+    void shutdown_send() noexcept { stream_->shutdown_send(); }
+    /// What is under way fails, and holds the session no longer.
+    void close() noexcept { stream_->close(); }
 
     /// Returns when the client has sent its last byte or is gone.
     static awaitable<void> hang_up(std::shared_ptr<text_session> self) {
-        std::array<char, 512> ignored;
-        for (;;) {
-            auto [ec, n] = co_await self->socket.async_read_some(asio::buffer(ignored), use_tuple);
-            if (ec) co_return;
+        while (!self->gone_) {
+            auto gone = self->gone_waits_.emplace();
+            co_await gone.wait();
         }
     }
+    /// Writes all of it; `text` is kept here, since the write goes on where this is cancelled.
+    static awaitable<void> write(std::shared_ptr<text_session> self, std::string text) {
+        if (self->writing_) throw std::logic_error("a text is being written already");
+        self->text_ = std::move(text);
+        self->writing_ = true;
+        auto written = self->write_waits_.emplace();
+        const oocrpc::bytes all(reinterpret_cast<const std::uint8_t*>(self->text_.data()),
+                                self->text_.size());
+        self->stream_->write(all, self);
+        co_await written.wait();
+    }
 
-    tcp::socket socket;
+  private:
+    void on_read(std::error_code ec, std::size_t) override {
+        if (!ec) return start();
+        gone_ = true;
+        if (gone_waits_ && !gone_waits_->fired()) gone_waits_->fire();
+    }
+    void on_written(std::error_code ec) override {
+        writing_ = false;
+        auto waits = *std::exchange(write_waits_, std::nullopt);
+        if (waits.fired()) return; // who waited was cancelled
+        if (ec) return waits.fail(std::system_error(ec));
+        waits.fire();
+    }
+
+    std::unique_ptr<oocrpc::byte_stream> stream_;
+    std::array<char, 512> ignored_;
+    std::string text_; // while it is being written
+    bool writing_ = false;
+    bool gone_ = false;
+    std::optional<oocrpc::promise<void>> gone_waits_;
+    std::optional<oocrpc::promise<void>> write_waits_;
 };
 
 awaitable<void> text_writer::write(std::string text) const {
-    const auto to = to_;
-    co_await asio::async_write(to->socket, asio::buffer(text), oocrpc::use_awaitable);
+    return text_session::write(to_, std::move(text));
 }
 
 struct text_server::core : std::enable_shared_from_this<core> {
-    core(oocrpc::any_io_executor executor, const oocrpc::host_port& at, text_function f,
-         text_options o)
-        : acceptor(listen(executor, at)),
+    core(oocrpc::any_io_executor ex, const oocrpc::host_port& at, text_function f, text_options o,
+         const std::source_location& made)
+        : executor(std::move(ex)),
+          from(listen(executor, at, made)),
           serve(std::move(f)),
           how(o) {}
 
@@ -79,7 +121,8 @@ struct text_server::core : std::enable_shared_from_this<core> {
     static awaitable<void> serve_one(std::shared_ptr<core> self,
                                      std::shared_ptr<text_session> client);
 
-    tcp::acceptor acceptor;
+    oocrpc::any_io_executor executor;
+    std::unique_ptr<oocrpc::listener> from;
     text_function serve;
     text_options how;
     std::optional<oocrpc::promise<void>> fewer; // fires when a client has been served
@@ -94,13 +137,13 @@ awaitable<void> text_server::core::serve_one(std::shared_ptr<core> self,
             first.value.value();
             // Closing while something of the client's is unread would reset the connection and
             // take away what it has not read yet; so its end is awaited.
-            std::error_code ignored;
-            client->socket.shutdown(tcp::socket::shutdown_send, ignored);
+            client->shutdown_send();
             co_await oocrpc::with_deadline(linger, text_session::hang_up(client));
         }
     } catch (const std::exception& e) {
         spdlog::debug("text client: {}", e.what());
     }
+    client->close();
     if (self->fewer) std::exchange(self->fewer, std::nullopt)->fire();
 }
 
@@ -112,20 +155,27 @@ awaitable<void> text_server::core::accept_all(oocrpc::task_group& clients) {
             co_await one_less.wait();
             continue;
         }
-        auto [ec, socket] = co_await acceptor.async_accept(use_tuple);
-        if (ec == asio::error::operation_aborted) throw std::system_error(ec);
-        if (ec) {
-            spdlog::warn("accepting on {}: {}", text_of(acceptor.local_endpoint()), ec.message());
+        std::unique_ptr<oocrpc::byte_stream> stream;
+        std::error_code failed;
+        try {
+            stream = co_await from->accept();
+        } catch (const std::system_error& e) {
+            if (oocrpc::is_cancelled(std::current_exception())) throw;
+            failed = e.code();
+        }
+        if (!stream) {
+            spdlog::warn("accepting on {}: {}", text_of(from->address()), failed.message());
             co_await oocrpc::sleep_for(accept_pause);
             continue;
         }
-        auto client = std::make_shared<text_session>(std::move(socket));
+        auto client = std::make_shared<text_session>(std::move(stream));
+        client->start();
         clients.spawn(serve_one(shared_from_this(), std::move(client)));
     }
 }
 
 awaitable<void> text_server::core::run(std::shared_ptr<core> self) {
-    const auto executor = self->acceptor.get_executor();
+    const auto executor = self->executor;
     oocrpc::task_group clients(executor);
     try {
         co_await self->accept_all(clients);
@@ -134,7 +184,7 @@ awaitable<void> text_server::core::run(std::shared_ptr<core> self) {
     }
     // Cancelling means draining, which awaits.
     co_await oocrpc::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
-    self->acceptor.close();
+    self->from->close();
     oocrpc::timer limit(executor);
     limit.arm(oocrpc::clock::of(executor).after(self->how.drain_timeout),
               [&clients] { clients.cancel(); });
@@ -142,11 +192,11 @@ awaitable<void> text_server::core::run(std::shared_ptr<core> self) {
 }
 
 text_server::text_server(oocrpc::any_io_executor executor, oocrpc::host_port at,
-                         text_function serve, text_options how)
-    : core_(std::make_shared<core>(std::move(executor), at, std::move(serve), how)) {}
+                         text_function serve, text_options how, std::source_location made)
+    : core_(std::make_shared<core>(std::move(executor), at, std::move(serve), how, made)) {}
 
 std::string text_server::address() const {
-    return "text " + text_of(core_->acceptor.local_endpoint());
+    return "text " + text_of(core_->from->address());
 }
 
 awaitable<void> text_server::run() {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <string>
 
 #include <oocrpc/asio.hpp>
@@ -16,7 +17,7 @@ class text_session;
 class text_writer {
   public:
     explicit text_writer(std::shared_ptr<text_session> to) : to_(std::move(to)) {}
-    /// Writes all of `text`; throws where the client is gone.
+    /// Writes all of `text`, one text at a time; throws where the client is gone.
     oocrpc::awaitable<void> write(std::string text) const;
 
   private:
@@ -40,9 +41,10 @@ struct text_options {
 /// was written at once, and no more. Lives on `executor`.
 class text_server {
   public:
-    /// Binds at once; throws rpc_error(unavailable) that names the address.
+    /// Binds at once, by the network of `executor`; throws rpc_error(unavailable) that names the
+    /// address.
     text_server(oocrpc::any_io_executor executor, oocrpc::host_port at, text_function serve,
-                text_options how = {});
+                text_options how = {}, std::source_location made = std::source_location::current());
 
     /// `text 127.0.0.1:10001`, with the port that was picked where 0 was asked for.
     std::string address() const;

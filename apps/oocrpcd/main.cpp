@@ -4,8 +4,11 @@
 #include "host/command_line.hpp"
 #include "poetry/plugin.hpp"
 #include "proxy/plugin.hpp"
+#include "transform/plugin.hpp"
 
 int main(int argc, char** argv) {
     const host::program p{"oocrpcd", "Runs services of oocrpc, built in or from plugins"};
-    return host::main(p, {&demo::plugin, &poetry::plugin, &oocrpc::proxy::plugin}, argc, argv);
+    const std::vector<const oocrpc::plugin*> built_in{&demo::plugin, &poetry::plugin,
+                                                      &transform::plugin, &oocrpc::proxy::plugin};
+    return host::main(p, built_in, argc, argv);
 }

@@ -57,6 +57,9 @@ class plugin_host {
     /// and privileges are dropped, drains when it stops. Its calls are counted, listed and
     /// cancelled at drain as all of the host's.
     virtual std::unique_ptr<component> serve(handler h, serve_options how = {}) = 0;
+    /// Returns when the whole tree has started and privileges are dropped: what accepts by itself
+    /// waits for it.
+    virtual awaitable<void> tree_started() = 0;
     /// How long stopping may take.
     virtual std::chrono::milliseconds drain_timeout() const = 0;
     /// Says where else it accepts, for the ready line: `text 127.0.0.1:10001`. Before it has

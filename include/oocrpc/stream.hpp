@@ -75,6 +75,9 @@ class listener {
     virtual void close() noexcept = 0;
     /// Where it listens, with the port that was picked where 0 was asked for.
     virtual const url& address() const noexcept = 0;
+    /// The socket, which stays the listener's, for who wants a copy of it (`dup`); -1 where there
+    /// is none, as in memory, or where it is closed.
+    virtual int native_handle() noexcept { return -1; }
 };
 
 } // namespace oocrpc

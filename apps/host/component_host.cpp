@@ -1,0 +1,51 @@
+#include "component_host.hpp"
+
+#include <oocrpc/promise.hpp>
+
+namespace host {
+
+using namespace oocrpc;
+
+component_host::component_host(component_settings settings, serving& with,
+                               std::chrono::milliseconds drain_timeout)
+    : settings_(std::move(settings)),
+      with_(with),
+      drain_timeout_(drain_timeout) {}
+
+any_io_executor component_host::executor() {
+    return with_.loops.first().get_executor();
+}
+
+std::unique_ptr<component> component_host::serve(handler h, serve_options how) {
+    auto& server = how.server;
+    server.limit.max_in_flight = static_cast<std::size_t>(options().integer("max-in-flight"));
+    server.max_connections = static_cast<std::size_t>(options().integer("max-connections"));
+    server.drain_timeout = drain_timeout_;
+    if (how.urls.empty()) how.urls = options().texts("listen");
+    auto named = how.name.empty() ? name() : how.name;
+    auto made = std::make_unique<served>(std::move(named), with_, std::move(h), std::move(how));
+    served_.push_back(made.get());
+    return made;
+}
+
+awaitable<void> component_host::tree_started() {
+    promise<void> open;
+    with_.begin.when_open([open]() mutable {
+        if (!open.fired()) open.fire();
+    });
+    co_await open.wait();
+}
+
+void component_host::log(log_level level, std::string_view message, log_fields fields) {
+    with_.log(level, name(), message, fields);
+}
+
+std::vector<std::string> component_host::addresses() const {
+    std::vector<std::string> all;
+    for (const auto* s : served_)
+        for (const auto& at : s->addresses()) all.push_back(at.to_string());
+    all.insert(all.end(), also_.begin(), also_.end());
+    return all;
+}
+
+} // namespace host

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include <oocrpc/plugin.hpp>
+#include <oocrpc/unhandled.hpp>
+
+namespace host {
+
+enum class log_format { text, json };
+/// The format of that name; throws failure(usage_error).
+log_format log_format_of(std::string_view name);
+
+struct log_options {
+    std::string program = "oocrpcd"; ///< the component of what names none, and syslog's name
+    oocrpc::log_level level = oocrpc::log_level::info;
+    log_format format = log_format::text;
+    std::string file;       ///< appended to; empty: none. Opened where the process is then.
+    bool to_stderr = false; ///< also where there is a file or syslog; alone it is what is used
+    bool to_syslog = false; ///< as daemon.*; always the text format
+};
+
+/// The log of the process: what components, the library and spdlog's default logger have to say.
+///
+/// Each entry is one line, written at once and whole, so that processes may share a file. Takes
+/// over spdlog's default logger and oocrpc::on_unhandled() while it lives, so there is one at a
+/// time. Thread-safe. A line that cannot be written, on a full disk, is lost; the next that can be
+/// is preceded by one that tells how many were.
+class log {
+  public:
+    /// Throws failure(bad_configuration) that names the file that cannot be opened.
+    explicit log(log_options how);
+    ~log();
+    log(const log&) = delete;
+
+    void write(oocrpc::log_level level, std::string_view component, std::string_view message,
+               const oocrpc::log_fields& fields = {});
+    /// Whether an entry of that level would be written.
+    bool enabled(oocrpc::log_level level) const noexcept { return level >= level_; }
+    void set_level(oocrpc::log_level level) noexcept;
+    /// Opens the file again by its name, as after logrotate. Where that fails, the old one goes on,
+    /// and the log says why. A relative name is that of the directory it was first opened in, also
+    /// after chroot, as far as the user that the process then has may open it.
+    void reopen();
+
+  private:
+    class forwarder; // from spdlog
+
+    int open_file() const;
+    void write_line(std::string line);
+
+    const log_options how_;
+    std::atomic<oocrpc::log_level> level_;
+    std::mutex mutex_;
+    int directory_ = -1; // of the file
+    std::string name_;   // in there
+    int file_ = -1;
+    unsigned long lost_ = 0;
+    oocrpc::unhandled_function unhandled_before_;
+};
+
+} // namespace host

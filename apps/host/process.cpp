@@ -1,0 +1,166 @@
+#include "process.hpp"
+
+#include <csignal>
+#include <iostream>
+
+#include <unistd.h>
+
+#include <oocrpc/error.hpp>
+
+#include "exit.hpp"
+#include "host_options.hpp"
+#include "state_dump.hpp"
+
+namespace host {
+
+using namespace oocrpc;
+
+namespace {
+
+log_level level_of(const std::string& name) {
+    if (name == "debug") return log_level::debug;
+    if (name == "info") return log_level::info;
+    if (name == "warn") return log_level::warn;
+    if (name == "error") return log_level::error;
+    return static_cast<log_level>(static_cast<int>(log_level::error) + 1); // off
+}
+
+log_options log_options_of(const request& what, const option_values& host) {
+    log_options how;
+    how.program = what.program;
+    how.level = level_of(host.text("log-level"));
+    how.format = log_format_of(host.text("log-format"));
+    how.file = host.text("logfile");
+    how.to_syslog = host.flag("syslog");
+    return how;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string all;
+    for (const auto& n : names) all += (all.empty() ? "" : ",") + n;
+    return all;
+}
+
+} // namespace
+
+process::process(const request& what, plugins& known, settings all, notifier& tell,
+                 std::vector<inherited_socket> inherited, startup_report report)
+    : request_(what),
+      known_(known),
+      tell_(tell),
+      report_(std::move(report)),
+      log_(log_options_of(what, all.host)),
+      privileges_({all.host.text("user"), all.host.text("group"), all.host.text("chroot")}),
+      sockets_(std::make_shared<listening_sockets>(std::move(inherited))),
+      loops_(static_cast<unsigned>(all.host.integer("threads")), sockets_),
+      signals_(loops_.first(), SIGHUP, SIGUSR1),
+      tasks_(loops_.first().get_executor()),
+      tree_(std::move(all), loops_, log_, tree_options()) {
+    if (const auto path = pid_file_path(tree_.current().host); !path.empty())
+        pid_file_.emplace(path);
+    if (!tell_.problem().empty()) write(log_level::warn, tell_.problem());
+}
+
+application_options process::tree_options() {
+    application_options how;
+    how.on_ready = [this] { return ready(); };
+    how.on_stopping = [this](int signal) { stopping(signal); };
+    return how;
+}
+
+void process::write(log_level level, std::string_view message, log_fields fields) {
+    log_.write(level, "host", message, fields);
+}
+
+int process::run() {
+    asio::co_spawn(loops_.first(), life(), [this](std::exception_ptr e) {
+        failed_ = e;
+        loops_.stop();
+    });
+    loops_.run();
+    if (failed_) std::rethrow_exception(failed_);
+    return exit_code_;
+}
+
+awaitable<void> process::life() {
+    exit_code_ = co_await tree_.run();
+    stopped();
+    signals_.cancel();
+    tasks_.cancel();
+    co_await tasks_.join();
+}
+
+awaitable<void> process::ready() {
+    // From here on only what is allowed to everybody; the sockets are bound.
+    privileges_.drop();
+    for (const auto& line : sockets_->unused_inherited())
+        write(log_level::warn, "an inherited socket is not used", {{"socket", line}});
+    loops_.start();
+    tree_.open_gate();
+    tasks_.spawn(handle_signals());
+    tasks_.spawn(tell_.watchdog());
+    const auto at = tree_.addresses();
+    write(log_level::info, "ready", {{"addresses", at}, {"pid", std::to_string(::getpid())}});
+    std::cout << request_.program << ": ready on " << at << '\n' << tree_.hints() << std::flush;
+    report_.ready();
+    tell_.ready("serving on " + at);
+    co_return;
+}
+
+awaitable<void> process::handle_signals() {
+    for (;;) {
+        auto [ec, number] = co_await signals_.async_wait(use_tuple);
+        if (ec) co_return;
+        if (number == SIGUSR1)
+            dump_state(loops_, log_);
+        else
+            co_await reload();
+    }
+}
+
+awaitable<void> process::reload() {
+    tell_.reloading();
+    log_.reopen();
+    std::string refused;
+    try {
+        auto next = load(request_, known_);
+        log_.set_level(level_of(next.host.text("log-level")));
+        const auto done = co_await tree_.reload(std::move(next));
+        sockets_->release_unused();
+        write(done.failed.empty() ? log_level::info : log_level::error, "reloaded",
+              {{"added", joined(done.added)},
+               {"replaced", joined(done.replaced)},
+               {"removed", joined(done.removed)},
+               {"failed", joined(done.failed)}});
+    } catch (const rpc_error& e) {
+        if (e.code() == errc::cancelled) throw;
+        refused = e.detail().empty() ? e.message() : e.detail();
+    } catch (const std::exception& e) {
+        refused = e.what();
+    }
+    if (!refused.empty())
+        write(log_level::error, "reload refused, the old configuration goes on",
+              {{"reason", refused}});
+    tell_.ready("serving on " + tree_.addresses());
+}
+
+void process::stopping(int signal) {
+    const auto calls = tree_.calls();
+    write(log_level::info, "draining",
+          {{"signal", std::to_string(signal)}, {"in_flight", std::to_string(calls.in_flight)}});
+    tell_.stopping("draining " + std::to_string(calls.in_flight) + " calls");
+    sockets_->stop_keeping();
+}
+
+void process::stopped() {
+    const auto calls = tree_.calls();
+    write(log_level::info, "drained",
+          {{"finished", std::to_string(calls.finished)},
+           {"failed", std::to_string(calls.failed)},
+           {"cancelled", std::to_string(calls.cancelled)}});
+    if (!pid_file_) return;
+    if (const auto why = pid_file_->remove())
+        write(log_level::warn, "the pid file is emptied, not removed", {{"reason", why.message()}});
+}
+
+} // namespace host

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+
+#include <asio/signal_set.hpp>
+
+#include <oocrpc/task_group.hpp>
+
+#include "daemonize.hpp"
+#include "listening_sockets.hpp"
+#include "notify.hpp"
+#include "pid_file.hpp"
+#include "privileges.hpp"
+#include "tree.hpp"
+
+namespace host {
+
+/// One run of a host: the process around the tree of components.
+///
+/// Made when the process has its final number and one thread; its members begin in the order in
+/// which they are needed and end in reverse.
+class process {
+  public:
+    process(const request& what, plugins& known, settings all, notifier& tell,
+            std::vector<inherited_socket> inherited, startup_report report);
+
+    /// Serves until it is told to stop, and returns the exit code.
+    int run();
+
+  private:
+    oocrpc::application_options tree_options();
+    oocrpc::awaitable<void> life();
+    oocrpc::awaitable<void> ready();
+    oocrpc::awaitable<void> handle_signals();
+    oocrpc::awaitable<void> reload();
+    void stopping(int signal);
+    void stopped();
+    void write(oocrpc::log_level level, std::string_view message, oocrpc::log_fields fields = {});
+
+    const request& request_;
+    plugins& known_;
+    notifier& tell_;
+    startup_report report_;
+    std::optional<pid_file> pid_file_;
+    log log_;
+    privileges privileges_;
+    std::shared_ptr<listening_sockets> sockets_;
+    workers loops_;
+    asio::signal_set signals_; // SIGHUP and SIGUSR1
+    oocrpc::task_group tasks_;
+    tree tree_;
+    int exit_code_ = 0;
+    std::exception_ptr failed_;
+};
+
+} // namespace host
