@@ -1,8 +1,8 @@
 // A plugin for oocrpcd, on one page. Compile it against the installed headers alone, since it uses
 // the library that is inside the host, and with the compiler that the host was built with:
 //
-//     g++ -std=c++20 -shared -fPIC $(pkg-config --cflags oocrpc) hello_plugin.cpp -o plugins/hello.so
-//     oocrpcd --plugin-dir plugins hello --greeting Ahoy --listen oocrpc://127.0.0.1:9001
+//     g++ -std=c++20 -shared -fPIC $(pkg-config --cflags oocrpc) hello_plugin.cpp -o hello.so
+//     oocrpcd --plugin-dir . hello --greeting Ahoy --listen oocrpc://127.0.0.1:9001
 //     oocrpc call oocrpc://127.0.0.1:9001 hello.greet '"world"'
 
 #include <oocrpc/component_group.hpp>

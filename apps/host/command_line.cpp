@@ -21,6 +21,10 @@ using oocrpc::option;
 
 constexpr std::size_t help_width = 58; // beside CLI11's column of names
 
+const option& named(std::string_view name) {
+    return *std::ranges::find(program_options(), name, &option::name);
+}
+
 /// A table as options of CLI11, and what is given of it.
 class options_of {
   public:
@@ -115,7 +119,9 @@ command_line::command_line(const program& p, plugins& known)
     : program_(p),
       known_(known),
       app_(p.description, p.name) {
-    app_.set_version_flag("--version", p.name + " " + std::string(oocrpc::version));
+    app_.set_help_flag("-h,--help", std::string(named("help").help));
+    app_.set_version_flag("--version", p.name + " " + std::string(oocrpc::version),
+                          std::string(named("version").help));
     app_.allow_extras();
     app_.require_subcommand(0, 1);
     for (const auto& k : known.all()) add_plugin(k);
@@ -173,9 +179,8 @@ request command_line::parsed() const {
     r.host = host_->given();
     if (s) r.component = s->options->given();
     for (const auto& g : own_->given()) {
-        const auto& o = *std::ranges::find(program_options(), g.name, &option::name);
-        if (const auto why = oocrpc::why_invalid(o, g.values.front()); !why.empty())
-            throw failure(usage_error, "--" + g.name + ": " + why);
+        const auto why = oocrpc::why_invalid(named(g.name), g.values.front());
+        if (!why.empty()) throw failure(usage_error, "--" + g.name + ": " + why);
         if (g.name == "config") r.config = g.values.front();
         if (g.name == "check") r.config = g.values.front(), r.what = action::check;
         if (g.name == "show-config") r.what = action::show_config;

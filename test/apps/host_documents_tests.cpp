@@ -41,6 +41,28 @@ TEST_CASE("the nearest name is proposed, and none that is another word") {
     CHECK(host::did_you_mean("x", {}) == "");
 }
 
+TEST_CASE("lines break between words, and a long word has its own") {
+    CHECK(host::wrapped("", 5) == "");
+    CHECK(host::wrapped("aa bb cc", 5) == "aa bb\ncc");
+    CHECK(host::wrapped("aa bb cc", 4) == "aa\nbb\ncc");
+    CHECK(host::wrapped("a longword b", 4) == "a\nlongword\nb");
+}
+
+TEST_CASE("an option is described by its help and what the table says beside it") {
+    CHECK(host::described({.name = "a", .help = "Just so"}) == "Just so");
+    CHECK(host::described({.name = "a",
+                           .help = "How",
+                           .fallback = "x",
+                           .repeated = true,
+                           .required = true,
+                           .choices = "x|y"}) ==
+          "How (required; x, y; default: x; may be repeated)");
+    CHECK(host::value_name_of({.name = "a", .type = oocrpc::option_type::size, .help = ""}) ==
+          "SIZE");
+    CHECK(host::value_name_of({.name = "a", .help = "", .value_name = "WHO"}) == "WHO");
+    CHECK(host::value_name_of({.name = "a", .type = oocrpc::option_type::flag, .help = ""}) == "");
+}
+
 TEST_CASE("the list has a line for each plugin, in columns") {
     place p;
     CHECK(list_of(p.known) == "poems  Poems, on request\nquiet  Does nothing\n");
