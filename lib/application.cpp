@@ -46,6 +46,7 @@ struct application::run_state : std::enable_shared_from_this<run_state> {
     }
     /// From here on signals have their usual effect: a third one kills.
     void stop_at_once(int number) {
+        signals.clear();
         exit_code = 128 + number;
         hurry.fire();
     }

@@ -8,18 +8,21 @@ namespace oocrpc {
 
 /// Shared with the coroutine, which may outlive a component that is destroyed while it runs.
 struct task_component::state {
-    explicit state(const any_io_executor& ex) : tasks(ex) {}
+    state(const any_io_executor& ex, std::function<awaitable<void>()> f)
+        : tasks(ex),
+          body(std::move(f)) {}
 
-    static awaitable<void> run(std::shared_ptr<state> self, awaitable<void> body);
+    static awaitable<void> run(std::shared_ptr<state> self);
 
     task_group tasks;
+    std::function<awaitable<void>()> body; ///< what its coroutine has captured
     task_component* owner = nullptr; ///< null once it is to stop
 };
 
-awaitable<void> task_component::state::run(std::shared_ptr<state> self, awaitable<void> body) {
+awaitable<void> task_component::state::run(std::shared_ptr<state> self) {
     std::exception_ptr why;
     try {
-        co_await std::move(body);
+        co_await self->body();
         why = std::make_exception_ptr(std::runtime_error("ended by itself"));
     } catch (...) {
         why = std::current_exception();
@@ -39,10 +42,9 @@ task_component::~task_component() {
 }
 
 awaitable<void> task_component::on_start() {
-    state_ = std::make_shared<state>(co_await this_coro::executor);
+    state_ = std::make_shared<state>(co_await this_coro::executor, body_);
     state_->owner = this;
-    auto body = body_();
-    state_->tasks.spawn(state::run(state_, std::move(body)));
+    state_->tasks.spawn(state::run(state_));
 }
 
 awaitable<void> task_component::on_stop() {

@@ -307,11 +307,12 @@ void connection::drain() {
     asio::dispatch(executor_, [self = shared_from_this()] {
         if (self->state_ != state::open) return;
         self->state_ = state::draining;
-        if (!self->heard_ || self->knows_goaway()) {
+        self->say_goaway();
+        // Who cannot be told would only send more.
+        if (self->said_goaway_ || !self->heard_) {
             self->grace_until_ = self->clock_.now() + self->options_.limit.drain_grace;
             self->arm(self->grace_until_);
         }
-        if (self->knows_goaway()) self->say_goaway();
         self->flush();
         self->close_if_idle();
     });
@@ -321,11 +322,12 @@ bool connection::knows_goaway() const noexcept {
     return peer_has_ids_ || dispatcher_.peer() == dispatcher::peer_kind::extended;
 }
 
+/// Tells a peer that knows it to go elsewhere, once, where the protocol can.
 void connection::say_goaway() {
-    if (std::exchange(said_goaway_, true)) return;
+    if (said_goaway_ || !knows_goaway()) return;
     auto goaway = message::control(message_kind::goaway, 0);
     goaway.method = "draining";
-    put(goaway);
+    said_goaway_ = put(goaway) == encoded::done;
 }
 
 std::vector<suspended_call> connection::suspended() const {

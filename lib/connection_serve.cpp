@@ -44,7 +44,7 @@ void connection::on_call(message& call) {
     if (call.id && dispatcher_.find_running(call.id))
         return violation("call id " + std::to_string(call.id) + " is already in flight");
     peer_has_ids_ |= call.id > 0;
-    if (state_ == state::draining && knows_goaway()) say_goaway();
+    if (state_ == state::draining) say_goaway();
     auto c = take_context();
     c->begin(call);
     c->begun_ = batch_time_;

@@ -58,7 +58,7 @@ TEST_CASE("an armed timer tells where it was made") {
         early.arm(time.after(1s), [] {});
         const auto places = time.armed_at();
         REQUIRE(places.size() == 2);
-        CHECK(places[0].line() == line + 3);
+        CHECK(places[0].line() == line + 4);
         CHECK(places[1].line() == line);
         late.disarm();
         early.disarm();

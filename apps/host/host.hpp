@@ -20,10 +20,6 @@ struct options {
     std::string hint;              ///< printed below the ready line
 };
 
-/// Adds the options that all daemons have: --listen, --threads, --max-in-flight,
-/// --max-connections, --drain-timeout, --log-level. `into` must live until the line is parsed.
-void add_options(CLI::App& command, options& into);
-
 /// The first thread's loop, as a program finds it before anything is served.
 class loop {
   public:

@@ -2,8 +2,8 @@
 
 #include <CLI/Validators.hpp>
 
-#include <chrono>
 #include <stdexcept>
+#include <string>
 
 #include <oocrpc/error.hpp>
 
@@ -24,13 +24,5 @@ template <class F> CLI::Validator checked_by(F parse) {
         },
         "");
 }
-
-/// Accepts what oocrpc::url::parse accepts, and says what is wrong with the rest.
-CLI::Validator is_url();
-/// Accepts HOST:PORT.
-CLI::Validator is_host_port();
-
-/// Seconds of an option as milliseconds, rounded.
-std::chrono::milliseconds to_ms(double seconds);
 
 } // namespace host

@@ -1,26 +1,10 @@
 #include "exit_code.hpp"
 
-#include <cstdio>
+#include <support/visible.hpp>
 
 namespace oocrpc::cli {
-namespace {
 
-std::string visible(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f) {
-            out += c;
-            continue;
-        }
-        char escaped[8];
-        std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
-        out += c == '\n' ? "\\n" : escaped;
-    }
-    return out;
-}
-
-} // namespace
+using apps::visible;
 
 exit_code exit_code_of(const rpc_error& e) noexcept {
     if (e.code() == errc::unavailable) return exit_code::unavailable;

@@ -17,7 +17,6 @@ enum class exit_code : int {
     io_error = 74,    ///< stdin cannot be read or stdout written
     protocol = 76,    ///< the other side does not speak the protocol
     deadline = 124,   ///< the deadline passed
-    interrupted = 128 ///< plus the number of the signal
 };
 
 /// The command line is wrong; the text says what and where, in one line.

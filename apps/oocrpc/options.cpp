@@ -2,7 +2,7 @@
 
 #include <oocrpc/bson.hpp>
 #include <oocrpc/client.hpp>
-#include <support/parse.hpp>
+#include <oocrpc/option.hpp>
 
 #include "commands.hpp"
 
@@ -29,7 +29,7 @@ std::string check_method(const std::string& name) {
 deadline parse_timeout(const std::string& text) {
     if (text == "none") return deadline::none();
     try {
-        return apps::parse_duration(text);
+        return parse_duration(text);
     } catch (const std::invalid_argument& e) {
         throw CLI::ValidationError("--timeout", e.what());
     }

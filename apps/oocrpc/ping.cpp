@@ -6,7 +6,7 @@
 #include <oocrpc/built_in.hpp>
 #include <oocrpc/client.hpp>
 #include <oocrpc/clock.hpp>
-#include <support/parse.hpp>
+#include <oocrpc/option.hpp>
 
 #include "commands.hpp"
 #include "output.hpp"
@@ -77,7 +77,7 @@ void add_ping(CLI::App& program, command& chosen) {
            "-i,--interval",
            [p](const std::string& text) {
                try {
-                   p->interval = apps::parse_duration(text);
+                   p->interval = parse_duration(text);
                } catch (const std::invalid_argument& e) {
                    throw CLI::ValidationError("--interval", e.what());
                }

@@ -1,19 +1,13 @@
 #include "run.hpp"
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <iostream>
-#include <optional>
 
-#include <asio/signal_set.hpp>
+#include <support/interruptible.hpp>
 
 #include "output.hpp"
 
 namespace oocrpc::cli {
 namespace {
-
-constexpr std::chrono::milliseconds time_to_leave{200};
 
 exit_code report(const std::exception_ptr& error) {
     try {
@@ -41,42 +35,10 @@ exit_code report(const std::exception_ptr& error) {
 } // namespace
 
 int run(const command& work) {
-    asio::io_context loop(1);
-    asio::cancellation_signal stop;
-    int signal = 0;
-    asio::signal_set signals(loop, SIGINT, SIGTERM);
-    std::function<void(std::error_code, int)> on_signal = [&](std::error_code ec, int number) {
-        if (ec) return;
-        if (signal) std::_Exit(static_cast<int>(exit_code::interrupted) + number);
-        signal = number;
-        signals.async_wait(on_signal);
-        stop.emit(asio::cancellation_type::terminal);
-    };
-    signals.async_wait(on_signal);
-
-    std::optional<exit_code> code;
-    asio::co_spawn(loop, work(),
-                   asio::bind_cancellation_slot(
-                       stop.slot(), [&](const std::exception_ptr& error, exit_code result) {
-                           if (error && !(signal && is_cancelled(error)))
-                               code = report(error);
-                           else
-                               code = result;
-                           signals.cancel();
-                       }));
-    while (!code && loop.run_one()) {
-    }
-    loop.run_for(time_to_leave);
-
-    if (signal) std::cerr << "oocrpc: interrupted" << std::endl;
-    const int status = signal ? static_cast<int>(exit_code::interrupted) + signal
-                              : static_cast<int>(code.value_or(exit_code::failed));
-    if (!loop.stopped()) {
-        // A name look-up may be under way in a thread that the loop would wait for.
-        std::fflush(stdout);
-        std::_Exit(status);
-    }
-    return status;
+    auto with_status = [&]() -> awaitable<int> { co_return static_cast<int>(co_await work()); };
+    return apps::run_interruptible("oocrpc", with_status, [](const std::exception_ptr& error) {
+        return static_cast<int>(report(error));
+    });
 }
 
 int run(const local_command& work) {

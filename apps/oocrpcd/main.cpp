@@ -1,22 +1,11 @@
-// The daemon: one program, one subcommand for each service.
+// The daemon: one program, one subcommand for each plugin.
 
-#include <CLI/CLI.hpp>
-
-#include <oocrpc/version.hpp>
-
-#include "demo/command.hpp"
-#include "host/exit.hpp"
-#include "poetry/command.hpp"
-#include "proxy/command.hpp"
+#include "demo/plugin.hpp"
+#include "host/command_line.hpp"
+#include "poetry/plugin.hpp"
+#include "proxy/plugin.hpp"
 
 int main(int argc, char** argv) {
-    CLI::App app("Serves over oocrpc.", "oocrpcd");
-    app.set_version_flag("--version", "oocrpcd " + std::string(oocrpc::version));
-    app.require_subcommand(1);
-
-    host::command chosen;
-    demo::add_command(*app.add_subcommand("demo", "The conformance service"), chosen);
-    poetry::add_command(*app.add_subcommand("poetry", "Poems, on request"), chosen);
-    oocrpc::proxy::add_command(*app.add_subcommand("proxy", "A proxy that caches"), chosen);
-    return host::main(app, argc, argv, chosen);
+    const host::program p{"oocrpcd", "Runs services of oocrpc, built in or from plugins"};
+    return host::main(p, {&demo::plugin, &poetry::plugin, &oocrpc::proxy::plugin}, argc, argv);
 }

@@ -1,9 +1,11 @@
 #include "embedded.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <string_view>
+#include <utility>
 
-#include <oocrpc/server.hpp>
+#include <oocrpc/components.hpp>
 
 #include "poetry/poems.hpp"
 
@@ -17,8 +19,8 @@ constexpr embedded_poem embedded_poems[]{
 #include "embedded_poems.inc"
 };
 
-awaitable<void> serve(std::shared_ptr<server> on, handler with) {
-    co_await on->run(std::move(with));
+awaitable<void> run(server on, handler with) {
+    co_await on.run(std::move(with));
 }
 
 /// The client of the same build, where this program runs from its build directory.
@@ -32,14 +34,21 @@ std::string client_program() {
 
 } // namespace
 
-std::string serve_poetry(host::loop& loop) {
+embedded_poetry serve_poetry(any_io_executor executor) {
     std::vector<poetry::poem> all;
     for (const auto& p : embedded_poems) all.push_back({std::string(p.name), std::string(p.text)});
     const poetry::poems poems(std::move(all));
-    auto on = std::make_shared<server>(loop.executor());
-    const auto at = on->listen("oocrpc://127.0.0.1:0");
-    loop.beside(serve(on, poems.handler()));
-    return at.to_string();
+    auto bound = std::make_shared<std::optional<server>>(std::in_place, executor);
+    const auto at = (*bound)->listen("oocrpc://127.0.0.1:0");
+    auto body = [executor, bound, at, serve = poems.handler()] {
+        server on(executor);
+        if (*bound)
+            on = *std::exchange(*bound, std::nullopt);
+        else
+            on.listen(at); // it is started again
+        return run(std::move(on), serve);
+    };
+    return {std::make_unique<task_component>("embedded-poetry", std::move(body)), at.to_string()};
 }
 
 std::string commands_to_try(const std::string& url, const std::string& text) {

@@ -1,14 +1,18 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
-#include "host/host.hpp"
+#include <oocrpc/component.hpp>
 
 namespace oocrpc::proxy {
 
-/// Serves poems inside this process, on a port of the loopback interface that the system picks, and
-/// returns the URL: an upstream server to try the proxy with.
-std::string serve_poetry(host::loop& loop);
+/// A poetry service inside this process, an upstream server to try the proxy with.
+struct embedded_poetry {
+    std::unique_ptr<component> server;
+    std::string url; ///< a port of the loopback interface that the system picked, bound already
+};
+embedded_poetry serve_poetry(any_io_executor executor);
 
 /// Three commands to try, for a proxy that listens at `url` and writes text at `text`.
 std::string commands_to_try(const std::string& url, const std::string& text);

@@ -1,16 +1,11 @@
 // The proxy as a program of its own; `oocrpcd proxy` is the same.
 
-#include <CLI/CLI.hpp>
-
-#include <oocrpc/version.hpp>
-
-#include "command.hpp"
+#include "host/command_line.hpp"
+#include "plugin.hpp"
 
 int main(int argc, char** argv) {
-    CLI::App app("Forwards calls, and serves repeated ones from memory.", "oocrpc-proxy");
-    app.set_version_flag("--version", "oocrpc-proxy " + std::string(oocrpc::version));
-
-    host::command chosen;
-    oocrpc::proxy::add_command(app, chosen, "oocrpc-proxy");
-    return host::main(app, argc, argv, chosen);
+    host::program p{"oocrpc-proxy", "Forwards calls, and serves repeated ones from memory"};
+    p.flat = true;
+    p.without = {"list", "threads", "plugin-dir"}; // one thread serves the proxy
+    return host::main(p, {&oocrpc::proxy::plugin}, argc, argv);
 }

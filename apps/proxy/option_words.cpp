@@ -2,8 +2,9 @@
 
 #include <stdexcept>
 
+#include <oocrpc/option.hpp>
+
 #include "reply_cache.hpp"
-#include "support/parse.hpp"
 
 namespace oocrpc::proxy {
 namespace {
@@ -18,7 +19,7 @@ cached_method parse_cached_method(std::string_view text) {
     const auto at = text.find('=');
     cached_method m{std::string(text.substr(0, at)), cache_rules::default_ttl};
     if (m.method.empty()) refuse(text, "METHOD or METHOD=TTL");
-    if (at != text.npos) m.ttl = apps::parse_duration(text.substr(at + 1));
+    if (at != text.npos) m.ttl = parse_duration(text.substr(at + 1));
     return m;
 }
 

@@ -40,18 +40,26 @@ class upstreams::server : public client, public std::enable_shared_from_this<ser
     bool connecting_ = false;
 };
 
-std::shared_ptr<upstreams> upstreams::make(any_io_executor executor,
-                                           const std::vector<std::string>& urls,
+std::shared_ptr<upstreams> upstreams::make(any_io_executor executor, std::vector<std::string> urls,
                                            client_options options) {
-    return std::shared_ptr<upstreams>(new upstreams(std::move(executor), urls, options));
+    return std::shared_ptr<upstreams>(
+        new upstreams(std::move(executor), std::move(urls), std::move(options)));
 }
 
-upstreams::upstreams(any_io_executor executor, const std::vector<std::string>& urls,
-                     const client_options& options)
-    : executor_(std::move(executor)) {
-    if (urls.empty()) throw rpc_error(errc::invalid_argument, "a proxy needs an upstream");
-    for (const auto& to : urls)
-        servers_.push_back(std::make_shared<server>(executor_, to, options));
+upstreams::upstreams(any_io_executor executor, std::vector<std::string> urls,
+                     client_options options)
+    : executor_(std::move(executor)),
+      urls_(std::move(urls)),
+      options_(std::move(options)) {
+    if (urls_.empty()) throw rpc_error(errc::invalid_argument, "a proxy needs an upstream");
+    open();
+}
+
+void upstreams::open() {
+    if (!std::exchange(closed_, false)) return;
+    servers_.clear();
+    for (const auto& to : urls_)
+        servers_.push_back(std::make_shared<server>(executor_, to, options_));
 }
 
 upstreams::connection_ptr upstreams::ready() {
@@ -153,6 +161,7 @@ std::size_t upstreams::connected() const noexcept {
 }
 
 void upstreams::close() {
+    closed_ = true;
     for (auto& s : servers_) s->close();
 }
 

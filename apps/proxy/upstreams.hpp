@@ -27,8 +27,7 @@ class upstreams : public std::enable_shared_from_this<upstreams> {
     /// Throws rpc_error(invalid_argument) for a URL that cannot be read. Connects with the first
     /// call. Each server gets as many connections as `options` say: one carries no more calls at a
     /// time than that server runs on one.
-    static std::shared_ptr<upstreams> make(any_io_executor executor,
-                                           const std::vector<std::string>& urls,
+    static std::shared_ptr<upstreams> make(any_io_executor executor, std::vector<std::string> urls,
                                            client_options options = {});
 
     /// Makes a call and returns the `reply` or the `error`; throws only `cancelled`. `call` owns
@@ -50,22 +49,26 @@ class upstreams : public std::enable_shared_from_this<upstreams> {
     /// Servers that are connected.
     std::size_t connected() const noexcept;
     const any_io_executor& get_executor() const noexcept { return executor_; }
-    /// Ends all connections and calls; later calls are `unavailable`.
+    /// Ends all connections and calls; later calls are `unavailable`, until open().
     void close();
+    /// Takes calls again, after close().
+    void open();
 
   private:
     class server;
     class place;
     using connection_ptr = std::shared_ptr<connection>;
 
-    upstreams(any_io_executor executor, const std::vector<std::string>& urls,
-              const client_options& options);
+    upstreams(any_io_executor executor, std::vector<std::string> urls, client_options options);
     connection_ptr ready();
     awaitable<connection_ptr> acquire();
     awaitable<connection_ptr> acquire_any();
 
     any_io_executor executor_;
+    std::vector<std::string> urls_;
+    client_options options_;
     std::vector<std::shared_ptr<server>> servers_;
+    bool closed_ = true;
     std::size_t next_ = 0;
     std::shared_ptr<counters> counters_ = std::make_shared<counters>();
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -46,8 +47,12 @@ struct option {
 /// What is wrong with `value` for `o`, as part of a sentence; empty where nothing is.
 std::string why_invalid(const option& o, std::string_view value);
 
-/// Throws std::invalid_argument that says what was expected.
+/// A span of time such as `500ms`, `2s`, `1.5s`, `5m`, `1h`; a number without unit is refused, but
+/// for 0. Rounded to milliseconds. Throws std::invalid_argument that names the text and what is
+/// wrong with it.
 std::chrono::milliseconds parse_duration(std::string_view text);
+/// A number of bytes such as `4096`, `64KiB`, `64MiB`, `1GiB`, also `kB`, `MB`, `GB` for powers of
+/// 1000. Throws as parse_duration() does.
 std::size_t parse_size(std::string_view text);
 
 /// The values of a table of options, and where each came from.

@@ -37,6 +37,8 @@ struct serve_options {
     bool all_threads = true;
     /// The URLs; empty: those of the option `listen`.
     std::vector<std::string> urls;
+    /// The component's name; empty: that of the component to be made.
+    std::string name;
 };
 
 /// What a host gives to the plugin that makes one component of its tree.
@@ -60,6 +62,8 @@ class plugin_host {
     /// Says where else it accepts, for the ready line: `text 127.0.0.1:10001`. Before it has
     /// started.
     virtual void also_ready_on(std::string address) = 0;
+    /// Lines to print below the ready line, for a person who tries the program.
+    virtual void hint(std::string lines) = 0;
     /// Writes to the host's log, in the component's name.
     virtual void log(log_level level, std::string_view message, log_fields fields = {}) = 0;
 

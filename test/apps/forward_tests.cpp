@@ -399,6 +399,32 @@ TEST_CASE("an upstream server that is down is unavailable, and used again when i
     });
 }
 
+TEST_CASE("upstreams that were closed are unavailable, and take calls again once they are opened") {
+    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
+        site end(io, demo::conformance().handler());
+        const auto to = upstreams::make(io.get_executor(), list_of(end.url));
+        const json two = json::array({1, 1});
+        auto call = make_call("demo.add", two);
+        auto answer = co_await to->fetch(std::move(call));
+        CHECK_FALSE(answer.fault);
+
+        to->close();
+        call = make_call("demo.add", two);
+        answer = co_await to->fetch(std::move(call));
+        REQUIRE(answer.fault);
+        CHECK(answer.to_error_code() == errc::unavailable);
+
+        to->open();
+        to->open(); // they are
+        call = make_call("demo.add", two);
+        answer = co_await to->fetch(std::move(call));
+        CHECK_FALSE(answer.fault);
+        to->close();
+        co_await end.stop();
+        co_await settle();
+    });
+}
+
 TEST_CASE("an upstream server that dies in mid call: every waiter is told once") {
     run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
         std::vector<std::shared_ptr<connection>> theirs;

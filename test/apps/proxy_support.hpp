@@ -1,11 +1,9 @@
 #pragma once
 
 #include "support/run.hpp"
+#include "support/site.hpp"
 #include "support/spawned.hpp"
 #include "support/test.hpp"
-
-#include <filesystem>
-#include <unistd.h>
 
 #include <oocrpc/oocrpc.hpp>
 
@@ -46,31 +44,6 @@ struct line {
     void hang_up() { near->close(rpc_error(errc::unavailable, "the caller hangs up")); }
 
     std::shared_ptr<connection> far, near;
-};
-
-/// A server on a Unix socket, where nothing needs time: what is written is there.
-class site {
-  public:
-    site(asio::io_context& io, handler serve) : server_(io.get_executor()) {
-        static int count = 0;
-        const auto name = "oocrpc-proxy-" + std::to_string(::getpid()) + "-" +
-                          std::to_string(++count) + ".socket";
-        url = "oocrpc+unix://" + (std::filesystem::temp_directory_path() / name).string();
-        server_.listen(url);
-        asio::co_spawn(io, server_.run(std::move(serve)),
-                       [done = done_](std::exception_ptr) { *done = true; });
-    }
-    awaitable<void> stop() {
-        server_.drain();
-        while (!*done_) co_await sleep_for(std::chrono::milliseconds(1));
-    }
-    std::size_t connections() const { return server_.connections(); }
-
-    std::string url;
-
-  private:
-    server server_;
-    std::shared_ptr<bool> done_ = std::make_shared<bool>(false); // a failed case drops the rest
 };
 
 } // namespace oocrpc::test

@@ -1,4 +1,4 @@
-#include "parse.hpp"
+#include <oocrpc/option.hpp>
 
 #include <charconv>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace oocrpc::apps {
+namespace oocrpc {
 namespace {
 
 struct unit {
@@ -61,4 +61,4 @@ std::size_t parse_size(std::string_view text) {
     return static_cast<std::size_t>(bytes);
 }
 
-} // namespace oocrpc::apps
+} // namespace oocrpc

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <oocrpc/plugin.hpp>
+
+namespace demo {
+
+extern const oocrpc::plugin plugin;
+
+} // namespace demo

@@ -1,0 +1,227 @@
+#include "command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <iostream>
+
+#include <oocrpc/version.hpp>
+
+#include "documents.hpp"
+#include "exit.hpp"
+#include "host_options.hpp"
+#include "nearest.hpp"
+#include "run.hpp"
+
+namespace host {
+namespace {
+
+using oocrpc::option;
+
+constexpr std::size_t help_width = 58; // beside CLI11's column of names
+
+/// A table as options of CLI11, and what is given of it.
+class options_of {
+  public:
+    /// With `greedy`, an option that may be repeated takes all words up to the next option.
+    options_of(CLI::App& app, std::span<const option> table, const std::string& group,
+               bool greedy) {
+        for (const auto& o : table)
+            if (!app.get_option_no_throw("--" + std::string(o.name))) // --help, --version
+                add(app, o, greedy)->group(group);
+    }
+    options_of(const options_of&) = delete;
+
+    std::vector<given_option> given() const {
+        std::vector<given_option> all;
+        for (const auto& b : bound_) {
+            if (b.as->count() == 0) continue;
+            auto values = b.values;
+            if (b.of.type == oocrpc::option_type::flag) values = {b.yes ? "true" : "false"};
+            all.push_back({std::string(b.of.name), std::move(values)});
+        }
+        return all;
+    }
+
+  private:
+    struct bound {
+        option of;
+        CLI::Option* as = nullptr;
+        std::vector<std::string> values = {};
+        bool yes = false;
+    };
+
+    CLI::Option* add(CLI::App& app, const option& o, bool greedy) {
+        auto& b = bound_.emplace_back(bound{o});
+        const auto name = "--" + std::string(o.name);
+        const auto help = wrapped(described(o), help_width);
+        if (o.type == oocrpc::option_type::flag) return b.as = app.add_flag(name, b.yes, help);
+        b.as = app.add_option(name, b.values, help)->type_name(value_name_of(o));
+        if (!o.repeated) b.as->expected(1);
+        b.as->allow_extra_args(o.repeated && greedy);
+        return b.as;
+    }
+
+    std::deque<bound> bound_; // CLI11 keeps references
+};
+
+/// The directories of plugins must be known before the rest can be read.
+void load_plugins(const std::vector<option>& offered, plugins& known, int argc, char** argv) {
+    const auto found = std::ranges::find(offered, "plugin-dir", &option::name);
+    if (found == offered.end()) return;
+    CLI::App first;
+    first.allow_extras();
+    first.set_help_flag();
+    options_of dirs(first, std::span(&*found, 1), "", false);
+    request from;
+    from.offered.assign(found, std::next(found));
+    try {
+        first.parse(argc, argv);
+        from.host = dirs.given();
+        for (const auto& directory : plugin_directories(from)) known.load(directory);
+    } catch (const CLI::ParseError&) { // both are told when all is read
+    } catch (const failure&) {
+    }
+}
+
+class command_line {
+  public:
+    command_line(const program& p, plugins& known);
+
+    CLI::App& app() noexcept { return app_; }
+    /// What is asked for. Throws failure(usage_error) for unknown options and names.
+    request parsed() const;
+
+  private:
+    struct subcommand {
+        const known_plugin* plugin;
+        CLI::App* app;
+        std::unique_ptr<options_of> options;
+    };
+    void add_plugin(const known_plugin& k);
+    const subcommand* chosen() const;
+    void refuse_unknown(const subcommand* s) const;
+
+    const program& program_;
+    plugins& known_;
+    CLI::App app_;
+    std::vector<subcommand> subcommands_; // of a flat program: the one that it is
+    std::unique_ptr<options_of> own_;
+    std::unique_ptr<options_of> host_;
+};
+
+command_line::command_line(const program& p, plugins& known)
+    : program_(p),
+      known_(known),
+      app_(p.description, p.name) {
+    app_.set_version_flag("--version", p.name + " " + std::string(oocrpc::version));
+    app_.allow_extras();
+    app_.require_subcommand(0, 1);
+    for (const auto& k : known.all()) add_plugin(k);
+    own_ = std::make_unique<options_of>(app_, p.offered(program_options()), "Options", false);
+    host_ = std::make_unique<options_of>(app_, p.offered(host_options()), "Host options", false);
+}
+
+void command_line::add_plugin(const known_plugin& k) {
+    auto* app = &app_;
+    if (!program_.flat) {
+        app = app_.add_subcommand(k.of->name, k.of->description);
+        app->allow_extras();
+        app->fallthrough();
+        app->footer("The options of the host can be given as well: " + program_.name + " --help");
+    }
+    const std::string group =
+        program_.flat ? "Options of the " + std::string(k.of->name) : "Options";
+    subcommands_.push_back({&k, app, std::make_unique<options_of>(*app, k.options, group, true)});
+}
+
+const command_line::subcommand* command_line::chosen() const {
+    for (const auto& s : subcommands_)
+        if (program_.flat || s.app->parsed()) return &s;
+    return nullptr;
+}
+
+void command_line::refuse_unknown(const subcommand* s) const {
+    const auto rest = app_.remaining(true);
+    if (rest.empty()) return;
+    const auto word = rest.front().substr(0, rest.front().find('='));
+    const auto see = "; see " + program_.name + " --help";
+    if (word.starts_with("-")) {
+        std::vector<std::string> names;
+        for (const auto* o : app_.get_options()) names.push_back(o->get_name());
+        if (s)
+            for (const auto* o : s->app->get_options()) names.push_back(o->get_name());
+        const auto nearest = did_you_mean(word, names);
+        throw failure(usage_error,
+                      "unknown option '" + word + "'" + (nearest.empty() ? see : nearest));
+    }
+    if (s) throw failure(usage_error, "unexpected argument '" + word + "'" + see);
+    const auto nearest = did_you_mean(word, known_.names());
+    throw failure(usage_error,
+                  "unknown plugin '" + word + "'" +
+                      (nearest.empty() ? "; see " + program_.name + " --list" : nearest));
+}
+
+request command_line::parsed() const {
+    const auto* s = chosen();
+    refuse_unknown(s);
+    request r;
+    r.program = program_.name;
+    r.plugin = s ? s->plugin : nullptr;
+    r.offered = program_.offered(host_options());
+    r.host = host_->given();
+    if (s) r.component = s->options->given();
+    for (const auto& g : own_->given()) {
+        const auto& o = *std::ranges::find(program_options(), g.name, &option::name);
+        if (const auto why = oocrpc::why_invalid(o, g.values.front()); !why.empty())
+            throw failure(usage_error, "--" + g.name + ": " + why);
+        if (g.name == "config") r.config = g.values.front();
+        if (g.name == "check") r.config = g.values.front(), r.what = action::check;
+        if (g.name == "show-config") r.what = action::show_config;
+        if (g.name == "list") r.what = action::list;
+        if (g.name == "man") r.what = action::man;
+        if (g.name == "completion") r.shell = g.values.front(), r.what = action::completion;
+    }
+    return r;
+}
+
+std::string checked(const request& r, plugins& known) {
+    const auto n = load(r, known).components.size();
+    return r.config + ": ok, " + std::to_string(n) + (n == 1 ? " component\n" : " components\n");
+}
+
+int obey(const program& p, const request& r, plugins& known) {
+    switch (r.what) {
+    case action::run:
+        return run(r, known);
+    case action::list:
+        std::cout << list_of(known);
+        break;
+    case action::check:
+        std::cout << checked(r, known);
+        break;
+    case action::show_config:
+        std::cout << shown(load(r, known));
+        break;
+    case action::man:
+        std::cout << man_page(p, known);
+        break;
+    case action::completion:
+        std::cout << completion(p, known, r.shell);
+        break;
+    }
+    return 0;
+}
+
+} // namespace
+
+int main(const program& p, const std::vector<const oocrpc::plugin*>& built_in, int argc,
+         char** argv) {
+    plugins known(built_in);
+    load_plugins(p.offered(host_options()), known, argc, argv);
+    command_line line(p, known);
+    return main(line.app(), argc, argv, [&] { return obey(p, line.parsed(), known); });
+}
+
+} // namespace host

@@ -1,0 +1,150 @@
+#include "host_options.hpp"
+
+#include <filesystem>
+
+namespace host {
+namespace {
+
+using enum oocrpc::option_type;
+using oocrpc::option;
+
+std::string why_no_umask(std::string_view text) {
+    const bool octal =
+        !text.empty() && text.size() <= 4 && text.find_first_not_of("01234567") == text.npos;
+    return octal ? "" : "'" + std::string(text) + "': expected an octal number such as 027";
+}
+
+constexpr option program_table[] = {
+    {.name = "help", .type = flag, .help = "Say what the options are"},
+    {.name = "version", .type = flag, .help = "Say which version this is"},
+    {.name = "list", .type = flag, .help = "Name all plugins, one on each line"},
+    {.name = "check",
+     .type = file,
+     .help = "Read the configuration in FILE, say what is wrong with it, and start nothing",
+     .value_name = "FILE"},
+    {.name = "show-config",
+     .type = flag,
+     .help = "Print each value and where it came from, and start nothing"},
+    {.name = "config",
+     .type = file,
+     .help = "Take what the command line and the environment do not say from this TOML file; "
+             "without a plugin's name, run the tree of components that it describes",
+     .value_name = "FILE"},
+    {.name = "man", .type = flag, .help = "Print the manual page, in roff"},
+    {.name = "completion",
+     .help = "Print the completions for this shell",
+     .value_name = "SHELL",
+     .choices = "bash|zsh|fish"},
+};
+
+constexpr option host_table[] = {
+    {.name = "daemon",
+     .type = flag,
+     .help = "Leave the terminal and serve in the background; the program returns when the daemon "
+             "is ready, or its failure"},
+    {.name = "nodaemon", .type = flag, .help = "Stay in the foreground, whatever --daemon says"},
+    {.name = "pidfile",
+     .type = file,
+     .help = "Write the process id there, and remove it at the end; a daemon has one, oocrpcd.pid "
+             "in its directory"},
+    {.name = "no-pidfile", .type = flag, .help = "Write no pid file"},
+    {.name = "logfile", .type = file, .help = "Log there instead of stderr"},
+    {.name = "syslog", .type = flag, .help = "Log to syslog"},
+    {.name = "rundir", .type = file, .help = "Change to this directory", .value_name = "DIR"},
+    {.name = "umask",
+     .help = "The umask of a daemon, in octal",
+     .value_name = "OCTAL",
+     .check = why_no_umask},
+    {.name = "user",
+     .help = "Become this user, by name or number, once the sockets are bound",
+     .value_name = "USER"},
+    {.name = "group",
+     .help = "Become this group, by name or number; default: the user's",
+     .value_name = "GROUP"},
+    {.name = "chroot",
+     .type = file,
+     .help = "Make this directory the root once the sockets are bound",
+     .value_name = "DIR"},
+    {.name = "threads",
+     .type = integer,
+     .help = "Threads that serve, sharing the ports",
+     .fallback = "1",
+     .least = 1,
+     .most = 256},
+    {.name = "log-level",
+     .help = "What is logged",
+     .value_name = "LEVEL",
+     .fallback = "info",
+     .choices = "debug|info|warn|error|off"},
+    {.name = "log-format",
+     .help = "Lines for people or for programs",
+     .value_name = "FORMAT",
+     .fallback = "text",
+     .choices = "text|json"},
+    {.name = "drain-timeout",
+     .type = duration,
+     .help = "What calls in flight get to finish on SIGTERM",
+     .fallback = "10s",
+     .least = 0,
+     .most = 1e6},
+    {.name = "plugin-dir",
+     .type = file,
+     .help = "Load the plugins (*.so) of this directory",
+     .value_name = "DIR",
+     .repeated = true},
+};
+
+constexpr option serving_table[] = {
+    {.name = "listen",
+     .type = url,
+     .help = "Serve on oocrpc://HOST:PORT or oocrpc+unix:///PATH (MongoDB drivers, too), or on "
+             "mongodb://HOST:PORT (only them)",
+     .repeated = true,
+     .required = true},
+    {.name = "max-in-flight",
+     .type = integer,
+     .help = "Calls that may run on one connection",
+     .fallback = "1024",
+     .least = 1,
+     .most = 1e9},
+    {.name = "max-connections",
+     .type = integer,
+     .help = "Connections of one thread; then accepting pauses",
+     .fallback = "10000",
+     .least = 1,
+     .most = 1e9},
+};
+
+} // namespace
+
+std::span<const option> program_options() {
+    return program_table;
+}
+
+std::span<const option> host_options() {
+    return host_table;
+}
+
+std::span<const option> serving_options() {
+    return serving_table;
+}
+
+bool becomes_daemon(const oocrpc::option_values& host) {
+    return host.flag("daemon") && !host.flag("nodaemon");
+}
+
+std::string pid_file_path(const oocrpc::option_values& host) {
+    if (host.flag("no-pidfile")) return {};
+    if (host.has("pidfile") || !becomes_daemon(host)) return host.text("pidfile");
+    return std::filesystem::path(host.text("rundir")) / "oocrpcd.pid";
+}
+
+std::string variable_of(std::string_view option) {
+    if (option == "plugin-dir") return "OOCRPC_PLUGIN_PATH";
+    std::string name = "OOCRPC_";
+    for (const char c : option)
+        name += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return name;
+}
+
+} // namespace host

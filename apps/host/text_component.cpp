@@ -1,0 +1,25 @@
+#include "text_component.hpp"
+
+namespace host {
+
+text_component::text_component(std::string name, oocrpc::plugin_host& owner, oocrpc::host_port at,
+                               text_function serve)
+    : task_component(std::move(name),
+                     [this] {
+                         // The server need not live as long as its run().
+                         auto server = std::exchange(server_, std::nullopt);
+                         return server->run();
+                     }),
+      owner_(owner),
+      at_(std::move(at)),
+      serve_(std::move(serve)) {}
+
+oocrpc::awaitable<void> text_component::on_start() {
+    text_options how;
+    how.drain_timeout = owner_.drain_timeout();
+    server_.emplace(owner_.executor(), at_, serve_, how);
+    owner_.also_ready_on(server_->address());
+    co_await task_component::on_start();
+}
+
+} // namespace host

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+
+#include <oocrpc/components.hpp>
+#include <oocrpc/plugin.hpp>
+
+#include "text_server.hpp"
+
+namespace host {
+
+/// A text port: binds when it starts, and drains when it stops.
+class text_component final : public oocrpc::task_component {
+  public:
+    /// `owner` is told the address, and says how long the drain may take; it outlives this.
+    text_component(std::string name, oocrpc::plugin_host& owner, oocrpc::host_port at,
+                   text_function serve);
+
+  protected:
+    oocrpc::awaitable<void> on_start() override;
+
+  private:
+    oocrpc::plugin_host& owner_;
+    oocrpc::host_port at_;
+    text_function serve_;
+    std::optional<text_server> server_;
+};
+
+} // namespace host

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <oocrpc/plugin.hpp>
+
+namespace poetry {
+
+extern const oocrpc::plugin plugin;
+
+} // namespace poetry

@@ -1,0 +1,113 @@
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include <host/documents.hpp>
+#include <host/nearest.hpp>
+
+#include "host_support.hpp"
+
+using host::test::place;
+
+TEST_SUITE("documents") {
+
+namespace {
+
+const host::program whole{"oocrpcd", "Runs services"};
+
+/// Names of all options that a program has.
+std::vector<std::string> all_options(const host::program& p, const host::plugins& known) {
+    std::vector<std::string> names;
+    for (auto table : {host::program_options(), host::host_options()})
+        for (const auto& o : p.offered(table)) names.emplace_back(o.name);
+    for (const auto& k : known.all())
+        for (const auto& o : k.options) names.emplace_back(o.name);
+    return names;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != text.npos;
+}
+
+} // namespace
+
+TEST_CASE("the nearest name is proposed, and none that is another word") {
+    const std::vector<std::string> names{"listen", "threads", "text"};
+    CHECK(host::did_you_mean("lisen", names) == "; did you mean 'listen'?");
+    CHECK(host::did_you_mean("tread", names) == "; did you mean 'threads'?");
+    CHECK(host::did_you_mean("read", names) == "");
+    CHECK(host::did_you_mean("txt", names) == "; did you mean 'text'?");
+    CHECK(host::did_you_mean("nonsense", names) == "");
+    CHECK(host::did_you_mean("x", {}) == "");
+}
+
+TEST_CASE("the list has a line for each plugin, in columns") {
+    place p;
+    CHECK(list_of(p.known) == "poems  Poems, on request\nquiet  Does nothing\n");
+}
+
+TEST_CASE("the configuration is shown in columns, with where each value came from") {
+    place p;
+    auto r = p.ask("poems");
+    r.component = {{"poem", {"/a", "/longer"}}, {"listen", {"oocrpc://h:1"}}};
+    p.variables["OOCRPC_DELAY"] = "9s";
+    const auto text = shown(load(r, p.known));
+    CHECK(contains(text, "host\n  help") == false);
+    CHECK(text.starts_with("host\n  daemon           -             default\n"));
+    CHECK(contains(text, "  threads          1             default\n"));
+    CHECK(contains(text, "component poems, plugin poems\n"
+                         "  listen           oocrpc://h:1  command line\n"));
+    CHECK(contains(text, "  poem             /a            command line\n"
+                         "                   /longer       command line\n"));
+    CHECK(contains(text, "  delay            9s            environment OOCRPC_DELAY\n"));
+}
+
+TEST_CASE("every option of every table is in every document") {
+    place p;
+    const auto page = man_page(whole, p.known);
+    const auto bash = completion(whole, p.known, "bash");
+    const auto zsh = completion(whole, p.known, "zsh");
+    const auto fish = completion(whole, p.known, "fish");
+    for (const auto& name : all_options(whole, p.known)) {
+        CAPTURE(name);
+        std::string dashed;
+        for (const char c : name) dashed += c == '-' ? std::string("\\-") : std::string(1, c);
+        CHECK(contains(page, "\\fB\\-\\-" + dashed + "\\fR"));
+        CHECK(contains(bash, "--" + name));
+        CHECK(contains(zsh, "--" + name + "["));
+        CHECK(contains(fish, " -l " + name + " "));
+    }
+}
+
+TEST_CASE("no line of a manual page is a command by accident") {
+    static constexpr oocrpc::option odd[] = {
+        {.name = "odd", .help = ".SH is a \\command", .fallback = "'x"}};
+    const oocrpc::plugin dots{oocrpc::plugin_abi,      "dots", "'tis odd", odd, false,
+                              host::test::make_nothing};
+    const host::plugins known({&dots});
+    const auto page = man_page(whole, known);
+    CHECK(contains(page, "\n\\&.SH is a \\ecommand (default: 'x).\n"));
+    CHECK(contains(page, "\n\\&'tis odd.\n"));
+    std::istringstream lines(page);
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with('.')) CHECK(line.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZnbf") == 1);
+}
+
+TEST_CASE("a flat program has its plugin's options and no names of plugins") {
+    const host::plugins known({&host::test::poems});
+    host::program flat{"poems-server", "Serves poems"};
+    flat.flat = true;
+    flat.without = {"threads"};
+    const auto page = man_page(flat, known);
+    CHECK_FALSE(contains(page, "threads"));
+    CHECK(contains(page, "\\fB\\-\\-poem\\fR"));
+    CHECK_FALSE(contains(page, "[[component]]"));
+    for (const char* shell : {"bash", "zsh", "fish"}) {
+        CAPTURE(shell);
+        const auto text = completion(flat, known, shell);
+        CHECK(contains(text, shell == std::string("fish") ? " -l poem " : "--poem"));
+        CHECK_FALSE(contains(text, "threads"));
+    }
+}
+
+} // TEST_SUITE("documents")
