@@ -14,7 +14,6 @@
 #include <spdlog/spdlog.h>
 
 #include "exit.hpp"
-#include "log_format.hpp"
 
 namespace host {
 namespace {
@@ -41,8 +40,15 @@ log_level from_spdlog(spdlog::level::level_enum level) {
     return level == spdlog::level::info ? log_level::info : log_level::debug;
 }
 
-spdlog::level::level_enum to_spdlog(log_level level) {
-    switch (level) {
+constexpr int above_all = static_cast<int>(log_level::error) + 1;
+
+int least_of(log_threshold level) {
+    return level ? static_cast<int>(*level) : above_all;
+}
+
+spdlog::level::level_enum to_spdlog(log_threshold level) {
+    if (!level) return spdlog::level::off;
+    switch (*level) {
     case log_level::debug:
         return spdlog::level::debug;
     case log_level::info:
@@ -100,7 +106,7 @@ class log::forwarder final : public spdlog::sinks::sink {
     host::log& to_;
 };
 
-log::log(log_options how) : how_(std::move(how)), level_(how_.level) {
+log::log(log_options how) : how_(std::move(how)), least_(least_of(how_.level)) {
     ::tzset(); // while /etc is there: a chroot may have none
     if (!how_.file.empty()) {
         const auto path = std::filesystem::path(how_.file);
@@ -144,8 +150,8 @@ int log::open_file() const {
                     0640);
 }
 
-void log::set_level(log_level level) noexcept {
-    level_ = level;
+void log::set_level(log_threshold level) noexcept {
+    least_ = least_of(level);
     spdlog::default_logger_raw()->set_level(to_spdlog(level));
 }
 

@@ -9,6 +9,8 @@
 #include <oocrpc/plugin.hpp>
 #include <oocrpc/unhandled.hpp>
 
+#include "log_format.hpp"
+
 namespace host {
 
 enum class log_format { text, json };
@@ -17,7 +19,7 @@ log_format log_format_of(std::string_view name);
 
 struct log_options {
     std::string program = "oocrpcd"; ///< the component of what names none, and syslog's name
-    oocrpc::log_level level = oocrpc::log_level::info;
+    log_threshold level = oocrpc::log_level::info;
     log_format format = log_format::text;
     std::string file;       ///< appended to; empty: none. Opened where the process is then.
     bool to_stderr = false; ///< also where there is a file or syslog; alone it is what is used
@@ -40,8 +42,10 @@ class log {
     void write(oocrpc::log_level level, std::string_view component, std::string_view message,
                const oocrpc::log_fields& fields = {});
     /// Whether an entry of that level would be written.
-    bool enabled(oocrpc::log_level level) const noexcept { return level >= level_; }
-    void set_level(oocrpc::log_level level) noexcept;
+    bool enabled(oocrpc::log_level level) const noexcept {
+        return static_cast<int>(level) >= least_;
+    }
+    void set_level(log_threshold level) noexcept;
     /// Opens the file again by its name, as after logrotate. Where that fails, the old one goes on,
     /// and the log says why. A relative name is that of the directory it was first opened in, also
     /// after chroot, as far as the user that the process then has may open it.
@@ -54,7 +58,7 @@ class log {
     void write_line(std::string line);
 
     const log_options how_;
-    std::atomic<oocrpc::log_level> level_;
+    std::atomic<int> least_;
     std::mutex mutex_;
     int directory_ = -1; // of the file
     std::string name_;   // in there

@@ -106,11 +106,12 @@ std::string_view to_string(oocrpc::log_level level) noexcept {
     return level_names[static_cast<std::size_t>(level)];
 }
 
-oocrpc::log_level log_level_of(std::string_view name) {
+log_threshold log_threshold_of(std::string_view name) {
+    if (name == "off") return std::nullopt;
     for (std::size_t i = 0; i < level_names.size(); ++i)
         if (level_names[i] == name) return static_cast<oocrpc::log_level>(i);
-    throw failure(usage_error,
-                  "'" + std::string(name) + "' is no level of the log: debug, info, warn or error");
+    throw failure(usage_error, "'" + std::string(name) +
+                                   "' is no level of the log: debug, info, warn, error or off");
 }
 
 std::string text_without_time(const log_record& r) {

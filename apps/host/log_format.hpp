@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,10 @@ struct log_record {
 
 /// `debug`, `info`, `warn` or `error`.
 std::string_view to_string(oocrpc::log_level level) noexcept;
-/// The level of that name; throws failure(usage_error) that lists them.
-oocrpc::log_level log_level_of(std::string_view name);
+/// The lowest level that is written; none where the log is off.
+using log_threshold = std::optional<oocrpc::log_level>;
+/// That of a level's name or `off`; throws failure(usage_error) that lists them.
+log_threshold log_threshold_of(std::string_view name);
 
 /// `2026-11-22 03:04:05.678 info poems: accepted listener=oocrpc://...`, local time, no newline.
 ///

@@ -1,5 +1,6 @@
 #include "child.hpp"
 
+#include "support/demo_service.hpp"
 #include "support/run.hpp"
 #include "support/spawned.hpp"
 #include "support/temporary.hpp"
@@ -7,7 +8,9 @@
 #include <host/listening_sockets.hpp>
 #include <host/text_server.hpp>
 
+#include <oocrpc/client.hpp>
 #include <oocrpc/error.hpp>
+#include <oocrpc/server.hpp>
 
 #include <asio/ip/tcp.hpp>
 #include <asio/local/stream_protocol.hpp>
@@ -104,6 +107,45 @@ url with_port(std::string text, std::uint16_t port) {
     return url::parse("oocrpc://" + text + ":" + std::to_string(port));
 }
 
+/// Servers that replace each other at one address while clients call.
+struct replacing {
+    explicit replacing(loops& l) : ex(l.a.get_executor()) { replace(any_port); }
+
+    void replace(const url& where) {
+        auto& s = servers.emplace_back(std::make_unique<server>(ex));
+        at = s->listen(where);
+        asio::co_spawn(ex, s->run(test::make_demo()), [this](std::exception_ptr e) {
+            CHECK(!e);
+            ++ended;
+        });
+        if (servers.size() > 1) servers[servers.size() - 2]->drain();
+    }
+    awaitable<void> call_until_over(client& c) {
+        while (!over) {
+            try {
+                if (co_await c.call(test::add, 1, 2) == 3) ++answered;
+            } catch (const rpc_error& e) {
+                failed.push_back(e.what());
+            }
+        }
+    }
+    awaitable<void> replace_under_load(int times) {
+        for (int i = 0; i < times; ++i) {
+            const auto before = answered;
+            while (answered < before + 20 && failed.empty()) co_await asio::post(use_awaitable);
+            replace(at);
+        }
+        over = true;
+    }
+
+    any_io_executor ex;
+    url at;
+    std::vector<std::unique_ptr<server>> servers;
+    std::vector<std::string> failed;
+    int answered = 0, ended = 0;
+    bool over = false;
+};
+
 bool has_ipv6() {
     try {
         given<> six(at_port("::1"));
@@ -179,6 +221,27 @@ TEST_CASE("an address is the same one however it is written") {
     two.reset();
     CHECK(connects(with_port("127.0.0.1", port)));
     CHECK(accepts(l.a, *three));
+}
+
+TEST_CASE("servers replace each other a hundred times under load, and no call fails") {
+    loops l;
+    replacing r(l);
+    std::vector<std::unique_ptr<client>> clients;
+    std::size_t calling = 4;
+    for (std::size_t i = 0; i < calling; ++i) {
+        auto& c = clients.emplace_back(std::make_unique<client>(r.ex, r.at.to_string()));
+        asio::co_spawn(r.ex, r.call_until_over(*c), [&](std::exception_ptr e) {
+            CHECK(!e);
+            if (--calling > 0) return;
+            for (auto& x : clients) x->close();
+            r.servers.back()->drain();
+        });
+    }
+    asio::co_spawn(r.ex, r.replace_under_load(100), [](std::exception_ptr e) { CHECK(!e); });
+    l.a.run_for(std::chrono::seconds(60));
+    CHECK(r.failed == std::vector<std::string>());
+    CHECK(r.answered >= 2000);
+    CHECK(r.ended == 101);
 }
 
 TEST_CASE("port 0 is another port each time") {

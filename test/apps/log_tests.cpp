@@ -129,10 +129,11 @@ TEST_CASE("a time before 1970 has its milliseconds right") {
 
 TEST_CASE("levels and formats have names, and others are refused") {
     for (const char* name : {"debug", "info", "warn", "error"})
-        CHECK(host::to_string(host::log_level_of(name)) == name);
+        CHECK(host::to_string(host::log_threshold_of(name).value()) == name);
+    CHECK(!host::log_threshold_of("off"));
     CHECK(host::log_format_of("json") == host::log_format::json);
-    CHECK_THROWS_WITH_AS(host::log_level_of("loud"),
-                         "'loud' is no level of the log: debug, info, warn or error",
+    CHECK_THROWS_WITH_AS(host::log_threshold_of("loud"),
+                         "'loud' is no level of the log: debug, info, warn, error or off",
                          host::failure);
     CHECK_THROWS_WITH_AS(host::log_format_of("xml"), "'xml' is no format of the log: text or json",
                          host::failure);
@@ -145,6 +146,9 @@ TEST_CASE("what is below the level is not written, and the level can change") {
     CHECK(!log.enabled(log_level::debug));
     log.set_level(log_level::debug);
     log.write(log_level::debug, "c", "now");
+    log.set_level(host::log_threshold_of("off"));
+    log.write(log_level::error, "c", "never");
+    spdlog::critical("never");
     CHECK(at.line().ends_with(" debug c: now"));
 }
 
