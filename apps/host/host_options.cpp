@@ -48,7 +48,10 @@ constexpr option host_table[] = {
      .help = "Write the process id there, and remove it at the end; a daemon has one, oocrpcd.pid "
              "in its directory"},
     {.name = "no-pidfile", .type = flag, .help = "Write no pid file"},
-    {.name = "logfile", .type = file, .help = "Log there instead of stderr"},
+    {.name = "logfile",
+     .type = file,
+     .help = "Log there instead of stderr; a daemon logs to oocrpcd.log in its directory unless "
+             "told otherwise"},
     {.name = "syslog", .type = flag, .help = "Log to syslog"},
     {.name = "rundir", .type = file, .help = "Change to this directory", .value_name = "DIR"},
     {.name = "umask",

@@ -17,6 +17,12 @@ using namespace oocrpc;
 
 namespace {
 
+std::string joined(const std::vector<std::string>& names) {
+    std::string all;
+    for (const auto& n : names) all += (all.empty() ? "" : ",") + n;
+    return all;
+}
+
 log_level level_of(const std::string& name) {
     if (name == "debug") return log_level::debug;
     if (name == "info") return log_level::info;
@@ -32,13 +38,20 @@ log_options log_options_of(const request& what, const option_values& host) {
     how.format = log_format_of(host.text("log-format"));
     how.file = host.text("logfile");
     how.to_syslog = host.flag("syslog");
+    // A daemon's stderr goes nowhere.
+    if (becomes_daemon(host) && how.file.empty() && !how.to_syslog) how.file = "oocrpcd.log";
     return how;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-    std::string all;
-    for (const auto& n : names) all += (all.empty() ? "" : ",") + n;
-    return all;
+std::string name_of(int signal) {
+    if (signal == SIGINT) return "SIGINT";
+    if (signal == SIGTERM) return "SIGTERM";
+    return signal == 0 ? "none" : std::to_string(signal);
+}
+
+/// A field of the names, if there are any.
+void add(log_fields& to, std::string name, const std::vector<std::string>& names) {
+    if (!names.empty()) to.emplace_back(std::move(name), joined(names));
 }
 
 } // namespace
@@ -58,6 +71,7 @@ process::process(const request& what, plugins& known, settings all, notifier& te
       tree_(std::move(all), loops_, log_, tree_options()) {
     if (const auto path = pid_file_path(tree_.current().host); !path.empty())
         pid_file_.emplace(path);
+    known_.complain = [this](const std::string& line) { write(log_level::error, line); };
     if (!tell_.problem().empty()) write(log_level::warn, tell_.problem());
 }
 
@@ -127,11 +141,12 @@ awaitable<void> process::reload() {
         log_.set_level(level_of(next.host.text("log-level")));
         const auto done = co_await tree_.reload(std::move(next));
         sockets_->release_unused();
-        write(done.failed.empty() ? log_level::info : log_level::error, "reloaded",
-              {{"added", joined(done.added)},
-               {"replaced", joined(done.replaced)},
-               {"removed", joined(done.removed)},
-               {"failed", joined(done.failed)}});
+        log_fields what;
+        add(what, "added", done.added);
+        add(what, "replaced", done.replaced);
+        add(what, "removed", done.removed);
+        add(what, "failed", done.failed);
+        write(done.failed.empty() ? log_level::info : log_level::error, "reloaded", what);
     } catch (const rpc_error& e) {
         if (e.code() == errc::cancelled) throw;
         refused = e.detail().empty() ? e.message() : e.detail();
@@ -147,7 +162,7 @@ awaitable<void> process::reload() {
 void process::stopping(int signal) {
     const auto calls = tree_.calls();
     write(log_level::info, "draining",
-          {{"signal", std::to_string(signal)}, {"in_flight", std::to_string(calls.in_flight)}});
+          {{"signal", name_of(signal)}, {"in_flight", std::to_string(calls.in_flight)}});
     tell_.stopping("draining " + std::to_string(calls.in_flight) + " calls");
     sockets_->stop_keeping();
 }

@@ -1,5 +1,7 @@
 #include "served.hpp"
 
+#include <algorithm>
+
 #include <oocrpc/error.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/server.hpp>
@@ -134,18 +136,44 @@ void served::listen(run_state& state) {
         state.lanes.push_back(std::make_unique<lane>(io));
         state.lanes[i]->idle = std::make_shared<server>(io.get_executor(), options);
     }
-    addresses_.clear();
     for (const auto& at : how_.urls) {
-        auto bound = state.lanes[0]->idle->listen(picked(at));
+        const auto where = picked(at);
+        claim(where);
+        auto bound = state.lanes[0]->idle->listen(where);
         for (std::size_t i = 1; i < lanes; ++i) state.lanes[i]->idle->listen(bound);
         with_.picked.insert_or_assign(path() + " " + at, bound);
+        with_.listening.emplace(bound.to_string(), path());
         addresses_.push_back(std::move(bound));
     }
 }
 
+/// The sockets of the process are shared by who asks for one address, which is meant for one
+/// component and its replacement: two components would each get some of the clients.
+void served::claim(const url& at) {
+    const auto [first, last] = with_.listening.equal_range(at.to_string());
+    for (auto i = first; i != last; ++i)
+        if (i->second != path())
+            throw rpc_error(errc::unavailable, "cannot listen on " + at.to_string() + ": '" +
+                                                   i->second + "' does already");
+}
+
+void served::give_back() {
+    for (const auto& at : addresses_) {
+        const auto [first, last] = with_.listening.equal_range(at.to_string());
+        const auto mine = std::find_if(first, last, [&](auto& l) { return l.second == path(); });
+        if (mine != last) with_.listening.erase(mine);
+    }
+    addresses_.clear();
+}
+
 awaitable<void> served::on_start() {
     auto state = std::make_shared<run_state>(co_await this_coro::executor);
-    listen(*state);
+    try {
+        listen(*state);
+    } catch (...) {
+        give_back();
+        throw;
+    }
     state->owner = this;
     state_ = state;
     for (const auto& at : addresses_)
@@ -158,7 +186,7 @@ awaitable<void> served::on_start() {
 awaitable<void> served::on_stop() {
     auto state = std::exchange(state_, nullptr);
     state->owner = nullptr;
-    addresses_.clear();
+    give_back();
     state->drain();
     bool cut_short = false;
     try {

@@ -23,6 +23,8 @@ struct serving {
     /// The ports that were picked where 0 was asked for, so that a replacement has them, too: by
     /// the component's path and the URL.
     std::map<std::string, oocrpc::url> picked;
+    /// Which component listens where: URL and path.
+    std::multimap<std::string, std::string> listening;
     std::function<void(oocrpc::log_level, const std::string& component, std::string_view message,
                        const oocrpc::log_fields&)>
         log; ///< thread-safe
@@ -50,6 +52,8 @@ class served final : public oocrpc::component {
 
     void listen(run_state& state);
     oocrpc::url picked(const std::string& at);
+    void claim(const oocrpc::url& at);
+    void give_back();
     oocrpc::server_options logged_options() const;
     void log(oocrpc::log_level level, std::string_view message,
              const oocrpc::log_fields& fields) const;
