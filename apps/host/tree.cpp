@@ -38,7 +38,7 @@ bool same(const component_settings& a, const component_settings& b) {
 tree::tree(settings all, workers& loops, log& to, application_options how)
     : settings_(std::move(all)),
       log_(to),
-      serving_{loops, begin_, counters_, {}, {}},
+      serving_{loops, begin_, counters_, {}, {}, {}},
       root_("oocrpcd", std::move(how)) {
     serving_.log = [&to](log_level level, const std::string& name, std::string_view message,
                          const log_fields& fields) { to.write(level, name, message, fields); };
