@@ -155,9 +155,10 @@ void command_line::refuse_unknown(const subcommand* s) const {
     const auto see = "; see " + program_.name + " --help";
     if (word.starts_with("-")) {
         std::vector<std::string> names;
-        for (const auto* o : app_.get_options()) names.push_back(o->get_name());
+        // The plugin's own come first, as of two that are equally near the first is named.
         if (s)
             for (const auto* o : s->app->get_options()) names.push_back(o->get_name());
+        for (const auto* o : app_.get_options()) names.push_back(o->get_name());
         const auto nearest = did_you_mean(word, names);
         throw failure(usage_error,
                       "unknown option '" + word + "'" + (nearest.empty() ? see : nearest));
