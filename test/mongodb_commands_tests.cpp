@@ -137,6 +137,28 @@ TEST_CASE("a handler that describes nothing is called all the same") {
     });
 }
 
+TEST_CASE("a handler that takes whole commands gets those that it has no method for as they are") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        method_description whole;
+        whole.name = "demo.$cmd";
+        auto echo = [](context&, message call) -> maybe_awaitable<message> {
+            return message::reply(0, call.body);
+        };
+        service s("demo");
+        s.on(whole, echo);
+        driver db(ex, mongodb::answer_commands(s, std::make_shared<call_registry>()));
+        const std::vector<std::string> commands{R"({"plain":"c","x":1)", R"({"a.b":"c","x":1)",
+                                                R"({"find":"a.b","filter":{"x":1})"};
+        for (const auto& c : commands) {
+            CAPTURE(c);
+            const auto got = co_await db.text(c + R"(, "$db": "demo"})");
+            CHECK(got == c + R"(,"ok":1.0})");
+        }
+        co_await db.hang_up();
+    });
+}
+
 TEST_CASE("calls of other protocols pass untouched") {
     service_trace trace;
     ask(mongodb::answer_commands(make_mongodb_demo(trace), std::make_shared<call_registry>()),
