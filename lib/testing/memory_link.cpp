@@ -50,15 +50,14 @@ class memory_end final : public byte_stream {
 lane::lane(host_state& host, budget& left, const any_io_executor& from, const any_io_executor& to,
            const std::source_location& made)
     : host_(host),
-      left_(left),
-      clock_(clock::of(to)),
-      writing_(from),
-      reading_(to),
-      arrival_(to, made) {}
+      left_(left) {
+    loop_.emplace(from, to, made);
+}
 
 void lane::read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user,
                      std::shared_ptr<memory_link> keep) {
-    reading_.start([this, into, user = std::move(user), keep = std::move(keep)] {
+    if (!loop_) return;
+    loop_->reading.start([this, into, user = std::move(user), keep = std::move(keep)] {
         complete_read(into, *user);
     });
     move_on();
@@ -79,8 +78,9 @@ void lane::complete_read(asio::mutable_buffer into, stream_user& user) {
 }
 
 void lane::write(bytes from, std::shared_ptr<stream_user> user, std::shared_ptr<memory_link> keep) {
+    if (!loop_) return;
     pending_ = from;
-    writing_.start([this, user = std::move(user), keep = std::move(keep)] {
+    loop_->writing.start([this, user = std::move(user), keep = std::move(keep)] {
         if (std::exchange(pending_, {}).empty()) return user->on_written({});
         user->on_written(lost_ ? std::error_code(asio::error::connection_reset)
                                : std::error_code(asio::error::broken_pipe));
@@ -111,8 +111,8 @@ void lane::lose() {
 }
 
 void lane::put(piece p) {
-    if (lost_ || reader_gone_) return;
-    p.due = clock_.after(host_.delay);
+    if (!loop_ || lost_ || reader_gone_) return;
+    p.due = loop_->time.after(host_.delay);
     // A delay that was made shorter does not make bytes overtake each other.
     if (!on_the_way_.empty()) p.due = std::max(p.due, on_the_way_.back().due);
     size_on_the_way_ += p.data.size();
@@ -135,14 +135,14 @@ void lane::send_pending() {
 }
 
 void lane::deliver() {
-    const auto now = clock_.now();
+    const auto now = loop_->time.now();
     while (!on_the_way_.empty() && !host_.partitioned && on_the_way_.front().due <= now) {
         auto p = std::move(on_the_way_.front());
         on_the_way_.pop_front();
         arrive(std::move(p));
     }
-    if (on_the_way_.empty() || host_.partitioned) return arrival_.disarm();
-    arrival_.arm(on_the_way_.front().due, [this] { move_on(); });
+    if (on_the_way_.empty() || host_.partitioned) return loop_->arrival.disarm();
+    loop_->arrival.arm(on_the_way_.front().due, [this] { move_on(); });
 }
 
 void lane::arrive(piece p) {
@@ -159,10 +159,11 @@ void lane::arrive(piece p) {
 }
 
 void lane::move_on() {
+    if (!loop_) return;
     send_pending();
     deliver();
-    if (lost_ || ended_ || reader_gone_ || arrived_.size() > 0) reading_.complete();
-    if (lost_ || refused_ || writer_gone_ || pending_.empty()) writing_.complete();
+    if (lost_ || ended_ || reader_gone_ || arrived_.size() > 0) loop_->reading.complete();
+    if (lost_ || refused_ || writer_gone_ || pending_.empty()) loop_->writing.complete();
 }
 
 memory_link::memory_link(std::shared_ptr<host_state> host, side test, side at_host)
@@ -196,6 +197,11 @@ void memory_link::cut() {
 void memory_link::move_on() {
     up_.move_on();
     down_.move_on();
+}
+
+void memory_link::leave_loop() {
+    up_.leave_loop();
+    down_.leave_loop();
 }
 
 std::vector<std::source_location> memory_link::open() const {

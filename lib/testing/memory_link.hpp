@@ -50,6 +50,8 @@ class lane {
     void stop_reading();
     void lose();
     void move_on();
+    /// Before the loop is destroyed: nothing happens from here on.
+    void leave_loop() { loop_.reset(); }
     bool over() const noexcept { return ended_ || lost_; }
     bool read_from() const noexcept { return !reader_gone_; }
 
@@ -60,6 +62,19 @@ class lane {
         bool reset = false;   // the end of both directions, or
         lane* back = nullptr; // the end with nobody reading there any more
     };
+    /// What must not outlive the loop.
+    struct loop_parts {
+        loop_parts(const any_io_executor& from, const any_io_executor& to,
+                   const std::source_location& made)
+            : time(clock::of(to)),
+              writing(from),
+              reading(to),
+              arrival(to, made) {}
+
+        clock& time;
+        waiting_operation writing, reading;
+        timer arrival;
+    };
     void put(piece p);
     void send_pending();
     void deliver();
@@ -68,7 +83,6 @@ class lane {
 
     host_state& host_;
     budget& left_;
-    clock& clock_;
     bytes pending_; // the rest of what is being written; the writer keeps it
     std::deque<piece> on_the_way_;
     std::size_t size_on_the_way_ = 0;
@@ -79,8 +93,7 @@ class lane {
     bool writer_gone_ = false;
     bool reader_gone_ = false;
     bool refused_ = false; // the writer knows that nobody reads
-    waiting_operation writing_, reading_;
-    timer arrival_;
+    std::optional<loop_parts> loop_;
 
   public:
     memory_link* link = nullptr;
@@ -103,6 +116,7 @@ class memory_link : public std::enable_shared_from_this<memory_link> {
 
     void cut();
     void move_on();
+    void leave_loop();
     /// The ends that are not closed.
     std::vector<std::source_location> open() const;
 

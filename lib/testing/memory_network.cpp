@@ -110,7 +110,11 @@ std::size_t memory_host::connections() const noexcept {
 }
 
 memory_network::memory_network() = default;
-memory_network::~memory_network() = default;
+memory_network::~memory_network() {
+    // Streams that a test left behind may outlive the loop.
+    for (auto& [name, h] : hosts_)
+        for (auto* link : h->links) link->leave_loop();
+}
 
 memory_host memory_network::host(const std::string& name) {
     auto& state = hosts_[name];

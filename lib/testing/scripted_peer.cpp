@@ -1,5 +1,6 @@
 #include <oocrpc/testing/scripted_peer.hpp>
 
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -21,27 +22,53 @@ std::string frame(std::string_view text) {
     return frame_of(json::parse(text));
 }
 
-struct byte_peer::user final : stream_user {
-    void on_read(std::error_code, std::size_t n) override { done.fire(n); }
-    void on_written(std::error_code ec) override { done.fire(ec ? 0u : 1u); }
-    promise<std::size_t> done;
+/// Has the bytes, since it may live longer than who waits for it.
+struct byte_peer::operation final : stream_user {
+    void on_read(std::error_code ec, std::size_t n) override {
+        data.resize(n);
+        end(ec);
+    }
+    void on_written(std::error_code ec) override { end(ec); }
+    void end(std::error_code ec) {
+        done = true;
+        error = ec;
+        if (waiter && !waiter->fired()) waiter->fire();
+    }
+    awaitable<void> wait() {
+        while (!done) {
+            waiter.emplace();
+            auto ended = *waiter;
+            co_await ended.wait();
+        }
+    }
+
+    std::string data;
+    bool done = false;
+    std::error_code error;
+    std::optional<promise<void>> waiter;
 };
 
 awaitable<std::string> byte_peer::read() {
-    auto waiter = std::make_shared<user>();
-    std::string into(64 << 10, '\0');
-    stream_->read_some(asio::buffer(into), waiter);
-    const auto n = co_await waiter->done.wait();
-    into.resize(n);
-    co_return into;
+    if (!reading_) {
+        reading_ = std::make_shared<operation>();
+        reading_->data.resize(64 << 10);
+        stream_->read_some(asio::buffer(reading_->data), reading_);
+    }
+    auto reading = reading_;
+    co_await reading->wait();
+    reading_.reset();
+    error_ = reading->error;
+    co_return std::move(reading->data);
 }
 
 awaitable<bool> byte_peer::write(std::string data) {
-    auto waiter = std::make_shared<user>();
-    const bytes view(reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
-    stream_->write(view, waiter);
-    const auto n = co_await waiter->done.wait();
-    co_return n > 0;
+    auto writing = std::make_shared<operation>();
+    writing->data = std::move(data);
+    const auto* from = reinterpret_cast<const std::uint8_t*>(writing->data.data());
+    stream_->write(bytes(from, writing->data.size()), writing);
+    co_await writing->wait();
+    error_ = writing->error;
+    co_return !error_;
 }
 
 awaitable<void> scripted_peer::play(script steps) {
@@ -90,12 +117,12 @@ awaitable<void> scripted_peer::take(pass_time s) {
 }
 
 awaitable<void> scripted_peer::take(half_close) {
-    bytes_.shutdown_send();
+    bytes_.stream().shutdown_send();
     co_return;
 }
 
 awaitable<void> scripted_peer::take(close_stream) {
-    bytes_.close();
+    bytes_.stream().close();
     co_return;
 }
 

@@ -6,6 +6,7 @@
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <variant>
 #include <vector>
 
@@ -55,21 +56,25 @@ using step = std::variant<expect, expect_close, sends, send_bytes, send_half, se
                           pass_time, half_close, close_stream>;
 using script = std::vector<step>;
 
-/// Bytes in and out of a stream for a coroutine.
+/// Bytes in and out of a stream for a coroutine. A read or write that is given up goes on: the next
+/// read gets what it would have got.
 class byte_peer {
   public:
     explicit byte_peer(std::unique_ptr<byte_stream> s) : stream_(std::move(s)) {}
 
-    /// What arrives next; empty at the end.
+    /// What arrives next; empty at the end, or where the connection is lost.
     awaitable<std::string> read();
     /// False where the other end is gone.
     awaitable<bool> write(std::string data);
-    void shutdown_send() { stream_->shutdown_send(); }
-    void close() { stream_->close(); }
+    /// Why the last read or write was in vain, such as asio::error::eof.
+    std::error_code error() const noexcept { return error_; }
+    byte_stream& stream() const noexcept { return *stream_; }
 
   private:
-    struct user;
+    struct operation;
     std::unique_ptr<byte_stream> stream_;
+    std::shared_ptr<operation> reading_;
+    std::error_code error_;
 };
 
 /// One end of a connection that follows a script in the native protocol: what it expects and what
