@@ -115,8 +115,8 @@ class scripted_peer {
 /// then it listens no more.
 class scripted_server {
   public:
-    /// Listens at once; throws as listener::open(). Must outlive `executor`'s work on it: await
-    /// done().
+    /// Listens at once; throws as listener::open(). Destroying it ends the scripts; what went wrong
+    /// in them by then, and done() did not tell, goes to on_unhandled().
     scripted_server(any_io_executor executor, std::string_view at, std::vector<script> scripts,
                     std::source_location made = std::source_location::current());
 
