@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <oocrpc/as_awaitable.hpp>
+#include <oocrpc/error.hpp>
 #include <stdexcept>
 
 using namespace oocrpc;

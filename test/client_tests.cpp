@@ -5,8 +5,8 @@
 
 #include <oocrpc/client.hpp>
 #include <oocrpc/server.hpp>
+#include <oocrpc/testing/memory_network.hpp>
 
-#include <asio/ip/tcp.hpp>
 #include <asio/use_future.hpp>
 #if __has_include(<asio/deferred.hpp>)
 #include <asio/deferred.hpp>
@@ -20,6 +20,7 @@ using experimental::deferred;
 using namespace oocrpc;
 using namespace std::chrono_literals;
 using namespace oocrpc::test;
+using testing::memory_network;
 
 namespace {
 
@@ -47,27 +48,8 @@ awaitable<std::string> try_add(client& db, call_options options = {}) {
     return outcome(db, "add", std::move(arguments), std::move(options));
 }
 
-/// A port that accepts no more: its queue is full, so that connecting to it hangs.
-struct full_port {
-    explicit full_port(asio::io_context& io) : acceptor(io) {
-        const asio::ip::tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
-        acceptor.open(any.protocol());
-        acceptor.bind(any);
-        acceptor.listen(0);
-        const auto at = acceptor.local_endpoint();
-        for (int i = 0; i < 3; ++i) {
-            fillers.emplace_back(io);
-            fillers.back().open(at.protocol());
-            fillers.back().native_non_blocking(true); // Asio's own connect() would wait
-            std::ignore = ::connect(fillers.back().native_handle(), at.data(),
-                                    static_cast<socklen_t>(at.size()));
-        }
-        where = "oocrpc://127.0.0.1:" + std::to_string(at.port());
-    }
-    asio::ip::tcp::acceptor acceptor;
-    std::deque<asio::ip::tcp::socket> fillers;
-    std::string where;
-};
+/// Where the cases about one server find it, in memory.
+const std::string alpha = "oocrpc://alpha:9000";
 
 } // namespace
 
@@ -95,23 +77,22 @@ TEST_CASE("a client connects with its first call and calls over TCP and over a U
 TEST_CASE("connect() has its connection, or says why not") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
         std::string text;
         try {
-            auto none = co_await connect(socket.url());
+            auto none = co_await connect(alpha);
         } catch (const rpc_error& e) {
             text = e.what();
         }
-        CHECK(text == "unavailable: " + socket.url() + ": No such file or directory");
+        CHECK(text == "unavailable: " + alpha + ": Host not found (authoritative)");
         try {
             auto bad = co_await connect("nonsense");
         } catch (const rpc_error& e) {
             text = e.message();
         }
         CHECK(text == "invalid_argument");
-        running_server s(ex, socket.url());
+        running_server s(ex, alpha);
         {
-            auto db = co_await connect(socket.url());
+            auto db = co_await connect(alpha);
             CHECK(db.connected() == 1);
         }
         co_await s.stop();
@@ -121,16 +102,15 @@ TEST_CASE("connect() has its connection, or says why not") {
 TEST_CASE(
     "while nothing listens a call fails at once, unless its deadline allows the next attempt") {
     run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
-        temporary_path socket;
-        client db(io.get_executor(), socket.url());
+        client db(io.get_executor(), alpha);
         auto begun = time.now();
         const auto first = co_await try_add(db);
-        CHECK(first == "unavailable: " + socket.url() + ": No such file or directory");
+        CHECK(first == "unavailable: " + alpha + ": Host not found (authoritative)");
         call_options brief{10ms, {}};
         CHECK(co_await try_add(db, std::move(brief)) == first + " (waiting to connect again)");
         CHECK(time.now() == begun);
         // The server comes up before the next attempt, which the default deadline waits for.
-        running_server s(io.get_executor(), socket.url());
+        running_server s(io.get_executor(), alpha);
         CHECK(co_await try_add(db) == "3");
         CHECK(time.now() - begun >= 25ms);
         CHECK(time.now() - begun <= 50ms);
@@ -141,10 +121,9 @@ TEST_CASE(
 
 TEST_CASE("attempts are made at growing distances, shortened by chance by up to half") {
     run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
-        temporary_path socket;
         client_options options;
         options.backoff = {100ms, 1000ms};
-        client db(io.get_executor(), socket.url(), options);
+        client db(io.get_executor(), alpha, options);
         co_await try_add(db);
         for (auto most : {100ms, 200ms, 400ms, 800ms, 1000ms, 1000ms}) {
             const auto begun = time.now();
@@ -162,10 +141,9 @@ TEST_CASE("attempts are made at growing distances, shortened by chance by up to 
 TEST_CASE("a client finds its server again after a restart") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
-        client db(ex, socket.url());
+        client db(ex, alpha);
         for (int i = 0; i < 3; ++i) {
-            running_server s(ex, socket.url());
+            running_server s(ex, alpha);
             CHECK(co_await try_add(db) == "3");
             co_await s.stop();
             co_await settle();
@@ -178,11 +156,10 @@ TEST_CASE("a client finds its server again after a restart") {
 TEST_CASE("a pool opens as many connections as it may, and spreads the calls") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
-        running_server s(ex, socket.url());
+        running_server s(ex, alpha);
         client_options options;
         options.connections = 3;
-        client db(ex, socket.url(), options);
+        client db(ex, alpha, options);
         for (int i = 0; i < 9; ++i) {
             CHECK(co_await try_add(db) == "3");
             co_await settle();
@@ -197,9 +174,8 @@ TEST_CASE("a pool opens as many connections as it may, and spreads the calls") {
 TEST_CASE("goaway moves new calls to a new connection while the old one finishes") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
-        auto old = std::make_unique<running_server>(ex, socket.url());
-        client db(ex, socket.url());
+        auto old = std::make_unique<running_server>(ex, alpha);
+        client db(ex, alpha);
         std::string slow_outcome;
         auto slow_call = [&]() -> awaitable<void> {
             json ms = json::array({100});
@@ -209,7 +185,7 @@ TEST_CASE("goaway moves new calls to a new connection while the old one finishes
         co_await settle();
         old->own.drain();
         co_await settle();
-        running_server fresh(ex, socket.url());
+        running_server fresh(ex, alpha);
         CHECK(co_await try_add(db) == "3");
         CHECK(fresh.own.connections() == 1);
         CHECK(slow_outcome == "");
@@ -222,67 +198,67 @@ TEST_CASE("goaway moves new calls to a new connection while the old one finishes
 }
 
 TEST_CASE("an attempt to connect has its own time") {
-    run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
-        full_port port(io);
+    run([](memory_network& net) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto& time = oocrpc::clock::of(ex);
+        net.host("alpha").partition();
         client_options options;
         options.connect_timeout = 300ms;
-        client db(io.get_executor(), port.where, options);
+        client db(ex, alpha, options);
         const auto begun = time.now();
-        CHECK(co_await try_add(db) ==
-              "unavailable: " + port.where + ": no connection within 300 ms");
+        CHECK(co_await try_add(db) == "unavailable: " + alpha + ": no connection within 300 ms");
         CHECK(time.now() - begun == 300ms);
         db.close();
     });
 }
 
 TEST_CASE("where a URL names several hosts the first that can be reached is called") {
-    run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
-        full_port slow(io);
-        asio::ip::tcp::acceptor there(io, {asio::ip::address_v4::loopback(), 0});
-        const auto port = std::to_string(there.local_endpoint().port());
-        const auto silent = slow.where.substr(slow.where.rfind(':'));
+    run([](memory_network& net) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto& time = oocrpc::clock::of(ex);
+        net.host("silent").partition();
+        const std::string both = "mongodb://silent:1,alpha:2";
+        auto there = listener::open(ex, url::parse("mongodb://alpha:2"));
         client_options options;
         options.connect_timeout = 300ms;
-        client db(io.get_executor(),
-                  "mongodb://127.0.0.1" + silent + ",127.0.0.1:" + port + "/x?appName=y", options);
+        client db(ex, both + "/x?appName=y", options);
         const auto begun = time.now();
-        spawned calling(io.get_executor(),
-                        [](client& c) -> awaitable<void> { co_await try_add(c); }(db));
-        auto [ec, socket] = co_await there.async_accept(use_tuple);
-        CHECK(!ec);
+        auto call = [&]() -> awaitable<void> { co_await try_add(db); };
+        spawned calling(ex, call());
+        co_await there->accept();
         CHECK(time.now() - begun == 300ms);
         db.close();
-        there.close();
+        there->close();
         co_await settle();
         CHECK(calling.done);
 
-        client none(io.get_executor(), "mongodb://127.0.0.1" + silent + ",127.0.0.1:" + port,
-                    options);
-        CHECK(co_await try_add(none) == "unavailable: mongodb://127.0.0.1" + silent +
-                                            ": no connection within 300 ms; mongodb://127.0.0.1:" +
-                                            port + ": Connection refused");
+        client none(ex, both, options);
+        CHECK(co_await try_add(none) ==
+              "unavailable: mongodb://silent:1: no connection within 300 ms; "
+              "mongodb://alpha:2: Connection refused");
         none.close();
     });
 }
 
 TEST_CASE("a call's deadline may pass while it waits for the connection") {
-    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
-        full_port port(io);
-        client db(io.get_executor(), port.where);
+    run([](memory_network& net) -> awaitable<void> {
+        net.host("alpha").partition();
+        client db(co_await this_coro::executor, alpha);
         call_options brief{20ms, {}};
         CHECK(co_await try_add(db, std::move(brief)) ==
-              "deadline_exceeded: call deadline of 20 ms passed while connecting to " + port.where);
+              "deadline_exceeded: call deadline of 20 ms passed while connecting to " + alpha);
         db.close();
     });
 }
 
 TEST_CASE("a call that waits for the connection can be cancelled, and the others wait on") {
-    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
-        full_port port(io);
-        client db(io.get_executor(), port.where);
+    run([](memory_network& net) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        net.host("alpha").partition();
+        client db(ex, alpha);
         std::string a_outcome, b_outcome;
         auto call = [&](std::string& into) -> awaitable<void> { into = co_await try_add(db); };
-        spawned a(io.get_executor(), call(a_outcome)), b(io.get_executor(), call(b_outcome));
+        spawned a(ex, call(a_outcome)), b(ex, call(b_outcome));
         co_await settle();
         a.cancel();
         co_await settle();
@@ -297,9 +273,8 @@ TEST_CASE("a call that waits for the connection can be cancelled, and the others
 TEST_CASE("destroying a client ends its calls, those under way and those that wait") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
-        running_server s(ex, socket.url());
-        auto db = std::make_unique<client>(ex, socket.url());
+        running_server s(ex, alpha);
+        auto db = std::make_unique<client>(ex, alpha);
         CHECK(co_await try_add(*db) == "3");
         std::string text;
         auto call = [&]() -> awaitable<void> {
@@ -317,9 +292,8 @@ TEST_CASE("destroying a client ends its calls, those under way and those that wa
 
 TEST_CASE("a call completes whatever token it is made with") {
     run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
-        temporary_path socket;
-        running_server s(io.get_executor(), socket.url());
-        client db(io.get_executor(), socket.url());
+        running_server s(io.get_executor(), alpha);
+        client db(io.get_executor(), alpha);
         for (int round = 0; round < 2; ++round) { // not connected yet, then connected
             std::error_code seen = asio::error::eof;
             auto callback = [&](std::error_code ec, message) { seen = ec; };
@@ -345,13 +319,12 @@ TEST_CASE("a call completes whatever token it is made with") {
 TEST_CASE("notify returns once the call is on its way") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
         int told = 0;
         service h{""};
         constexpr method<void(int)> tell{"tell", {"n"}};
         h.on(tell, [&](int n) { told += n; });
-        running_server s(ex, socket.url(), h);
-        client db(ex, socket.url());
+        running_server s(ex, alpha, h);
+        client db(ex, alpha);
         for (int i = 0; i < 3; ++i) co_await db.notify(tell, 2);
         co_await db.call("oocrpc.ping");
         CHECK(told == 6);
@@ -363,17 +336,16 @@ TEST_CASE("notify returns once the call is on its way") {
 TEST_CASE("a client serves the calls that its server makes") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
         service h{""};
         constexpr method<int()> ask_back{"ask_back"};
         h.on(ask_back, [](context& c) -> awaitable<int> {
             peer caller(c);
             co_return co_await caller.call(add, 20, 22);
         });
-        running_server s(ex, socket.url(), h);
+        running_server s(ex, alpha, h);
         client_options options;
         options.serve = make_demo();
-        client db(ex, socket.url(), options);
+        client db(ex, alpha, options);
         CHECK(co_await db.call(ask_back) == 42);
         db.close();
         co_await s.stop();

@@ -4,6 +4,7 @@
 #include <asio/strand.hpp>
 #include <atomic>
 #include <oocrpc/clock.hpp>
+#include <oocrpc/error.hpp>
 #include <thread>
 
 using namespace oocrpc;

@@ -8,8 +8,6 @@
 #include <oocrpc/server.hpp>
 #include <oocrpc/when.hpp>
 
-#include <asio/ip/tcp.hpp>
-
 using namespace oocrpc;
 using namespace std::chrono_literals;
 using namespace oocrpc::test;
@@ -244,25 +242,21 @@ TEST_CASE("a call after a handshake that failed is told why it failed") {
 TEST_CASE("a server that takes connections and does not greet is none; the next host is tried") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        asio::ip::tcp::acceptor silent(ex, {asio::ip::make_address("127.0.0.1"), 0});
-        const auto port = std::to_string(silent.local_endpoint().port());
+        auto silent = listener::open(ex, url::parse("oocrpc://silent:1"));
         server_options served;
         served.codecs = [](const limits&) { return std::make_unique<polite_codec>(); };
         server host(ex, served);
-        const auto alive = host.listen("oocrpc://127.0.0.1:0");
+        host.listen("oocrpc://alpha:2");
         spawned running(ex, host.run(calc()));
         client_options calling;
         calling.codecs = served.codecs;
         calling.connect_timeout = 300ms;
         {
-            client none(ex, "oocrpc://127.0.0.1:" + port, calling);
+            client none(ex, "oocrpc://silent:1", calling);
             json arguments = json::array();
             const auto told = co_await outcome(none, "calc.add", std::move(arguments));
-            CHECK(told ==
-                  "unavailable: oocrpc://127.0.0.1:" + port + ": no handshake within 300 ms");
-            client both(
-                ex, "mongodb://127.0.0.1:" + port + "," + "127.0.0.1:" + std::to_string(alive.port),
-                calling);
+            CHECK(told == "unavailable: oocrpc://silent:1: no handshake within 300 ms");
+            client both(ex, "mongodb://silent:1,alpha:2", calling);
             const int sum = co_await both.call(add, 2, 3);
             CHECK(sum == 5);
         }

@@ -58,7 +58,7 @@ TEST_CASE("a peer without ids may pipeline more calls than may run at once, and 
         std::string answers;
         while (count(answers, "reply") < 5000) answers += co_await base.read();
         CHECK(count(answers, "overloaded") == 0);
-        base.close();
+        base.stream().close();
         co_await sleep_for(1ms);
     });
 }
@@ -73,7 +73,7 @@ TEST_CASE("a peer without ids that hangs up while it is read from no more cancel
         test::spawned writer(ex, writing());
         co_await sleep_for(10ms);
         CHECK(callee->running() == 1024);
-        base.close();
+        base.stream().close();
         co_await sleep_for(200ms);
         CHECK(callee->running() == 0);
         CHECK(callee->closed());

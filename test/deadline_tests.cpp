@@ -2,6 +2,7 @@
 #include "support/spawned.hpp"
 
 #include <oocrpc/deadline.hpp>
+#include <oocrpc/error.hpp>
 #include <oocrpc/promise.hpp>
 
 using namespace oocrpc;

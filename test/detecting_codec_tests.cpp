@@ -77,7 +77,7 @@ TEST_CASE("one port answers both protocols, a driver's call as MongoDB does") {
                 driver ? t::document(R"({"reply": 5, "ok": 1.0})") : t::document(R"({"reply": 5})");
             CHECK(answer.ends_with(expected));
             CHECK(c->info().protocol == (driver ? "mongodb" : "oocrpc"));
-            peer.close();
+            peer.stream().close();
             co_await test::settle();
         }
     });

@@ -57,7 +57,7 @@ class server_end {
         CHECK(first.body.begin().key() == "hello");
         co_await reply(first.id, std::move(reply_text));
     }
-    void close() { bytes_.close(); }
+    void close() { bytes_.stream().close(); }
 
   private:
     std::size_t length() const {

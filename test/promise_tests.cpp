@@ -1,6 +1,7 @@
 #include "support/run.hpp"
 #include "support/spawned.hpp"
 
+#include <oocrpc/error.hpp>
 #include <oocrpc/promise.hpp>
 
 using namespace oocrpc;

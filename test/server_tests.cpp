@@ -28,6 +28,9 @@ std::string refusal(server& s, const std::string& at) {
     return "";
 }
 
+/// Where the cases that need no socket have their server.
+const std::string alpha = "oocrpc://alpha:9000";
+
 awaitable<std::string> ask_slow(client& db, int ms) {
     json arguments = json::array({ms});
     return outcome(db, "slow", std::move(arguments));
@@ -161,11 +164,10 @@ TEST_CASE("a Unix socket that a dead process left is replaced, a live one and a 
 TEST_CASE("a drain finishes what runs, takes nothing new, and ends with the last call") {
     run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
         const auto ex = io.get_executor();
-        temporary_path socket;
         server s(ex);
-        s.listen(socket.url());
+        s.listen(alpha);
         spawned serving(ex, s.run(make_demo()));
-        client db(ex, socket.url()), late(ex, socket.url());
+        client db(ex, alpha), late(ex, alpha);
         slow_call call(ex, db, 100);
         co_await settle();
         const auto begun = time.now();
@@ -202,14 +204,13 @@ TEST_CASE("a connection that was accepted as the drain began is served, and told
 TEST_CASE("what still runs after the drain time is cancelled") {
     run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
         const auto ex = io.get_executor();
-        temporary_path socket;
         int cancelled = 0;
         server_options options;
         options.drain_timeout = 50ms;
         server s(ex, options);
-        s.listen(socket.url());
+        s.listen(alpha);
         spawned serving(ex, s.run(make_demo(&cancelled)));
-        client db(ex, socket.url());
+        client db(ex, alpha);
         slow_call call(ex, db, 60'000);
         co_await settle();
         const auto begun = time.now();
@@ -226,13 +227,12 @@ TEST_CASE("what still runs after the drain time is cancelled") {
 TEST_CASE("accepting pauses while there are as many connections as there may be") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
         server_options options;
         options.max_connections = 1;
         server s(ex, options);
-        s.listen(socket.url());
+        s.listen(alpha);
         spawned serving(ex, s.run(make_demo()));
-        client first(ex, socket.url()), second(ex, socket.url());
+        client first(ex, alpha), second(ex, alpha);
         CHECK(co_await first.call(add, 1, 2) == 3);
         slow_call waiting(ex, second, 1);
         co_await settle();
@@ -251,13 +251,12 @@ TEST_CASE("accepting pauses while there are as many connections as there may be"
 TEST_CASE("the longest that a call may run is the server's deadline") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
-        temporary_path socket;
         server_options options;
         options.max_call_time = 40ms;
         server s(ex, options);
-        s.listen(socket.url());
+        s.listen(alpha);
         spawned serving(ex, s.run(make_demo()));
-        client db(ex, socket.url());
+        client db(ex, alpha);
         CHECK(co_await ask_slow(db, 1000) == "deadline_exceeded: server deadline of 40 ms passed");
         db.close();
         s.drain();

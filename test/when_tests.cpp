@@ -4,6 +4,7 @@
 #include <asio/local/connect_pair.hpp>
 #include <asio/local/stream_protocol.hpp>
 #include <asio/write.hpp>
+#include <oocrpc/error.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/when.hpp>
 

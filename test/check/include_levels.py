@@ -26,15 +26,19 @@ LEVELS = [
     "pending_requests server_answers server_codec* outgoing_requests handshake reply_reading "
     "client_codec* elements values",
     # 3: bytes in and out, and the call path
-    "stream network memory_stream socket_stream call_executor reply_to initiate_call handler context suspended_call "
+    "stream network memory_stream socket_stream waiting_operation call_executor reply_to "
+    "initiate_call handler context suspended_call "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
     "method streaming caller peer client* server* arguments typed_handler service built_in layers "
     "protocols call_registry component* application option* parse_units plugin "
     "command_options command_call commands source cursor* session methods rpc find insert hello "
     "listing diagnostics operations old_mapping pass_on",
-    # 5: the umbrella
-    "oocrpc",
+    # 5: the test kit
+    "expected_error fails run unhandled_log memory_host memory_link memory_listener "
+    "memory_network scripted_peer",
+    # 6: the umbrellas
+    "oocrpc testing",
 ]
 SANS_IO = ("bson* reflect* message metadata codec *_codec dispatcher "
            "wire* crc32c compression command_names command_reading errors legacy_requests "

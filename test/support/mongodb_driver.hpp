@@ -68,9 +68,9 @@ class driver {
     }
     /// Answers that arrived and that nobody has asked for.
     std::size_t unread() const { return answers_.size(); }
-    void close() { bytes_.close(); }
+    void close() { bytes_.stream().close(); }
     awaitable<void> hang_up() {
-        bytes_.close();
+        bytes_.stream().close();
         co_await settle();
     }
     /// The server's end, where it is in memory.

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <exception>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include <oocrpc/unhandled.hpp>
+
+namespace oocrpc::testing {
+
+/// What an exception says; empty where there is none.
+std::string what(const std::exception_ptr& e);
+
+/// `file:line`, or "a place unknown".
+std::string text_of(const std::source_location& place);
+
+/// Receives the errors that nobody else did, by on_unhandled(), while it lives; as trial's
+/// `flushLoggedErrors`.
+///
+/// For a case that expects such errors: what comes here does not fail run(), whether this was made
+/// inside of it or before. The last one made gets all. Destroyed on the thread that made it, in
+/// the opposite order.
+class unhandled_log {
+  public:
+    unhandled_log();
+    unhandled_log(unhandled_log&&) = delete;
+    ~unhandled_log();
+
+    std::vector<std::string> errors;          ///< what each says
+    std::vector<std::source_location> places; ///< where what failed was made
+
+    /// Whether `f` belongs to one of these.
+    static bool set(const unhandled_function& f) noexcept;
+
+  private:
+    struct receive;
+    unhandled_function previous_;
+};
+
+} // namespace oocrpc::testing
