@@ -18,8 +18,10 @@ awaitable<void> fire_once() {
 }
 
 void nobody_looks() {
-    oocrpc::on_unhandled(
-        [](std::exception_ptr e) { std::cout << "nobody looked at this: " << text_of(e) << '\n'; });
+    // The other argument says where the promise was made.
+    oocrpc::on_unhandled([](std::exception_ptr e, const std::source_location&) {
+        std::cout << "nobody looked at this: " << text_of(e) << '\n';
+    });
     poem_promise poem;
     poem.fail(std::runtime_error("the page is torn"));
 } // the last handle goes here
