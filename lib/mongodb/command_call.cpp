@@ -4,16 +4,17 @@
 #include <oocrpc/context.hpp>
 #include <oocrpc/version.hpp>
 
+#include "command_names.hpp"
 #include "values.hpp"
 
 namespace oocrpc::mongodb {
 
 std::string_view command_call::database() const noexcept {
-    return call.method.substr(0, call.method.rfind('.'));
+    return split_name(call.method).database;
 }
 
 std::string_view command_call::name() const noexcept {
-    return call.method.substr(call.method.rfind('.') + 1);
+    return split_name(call.method).name;
 }
 
 bson::value_view command_call::subject() const noexcept {

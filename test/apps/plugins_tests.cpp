@@ -52,6 +52,7 @@ class small_host final : public plugin_host {
         server = made.get();
         return made;
     }
+    awaitable<void> tree_started() override { co_return; }
     std::chrono::milliseconds drain_timeout() const override { return std::chrono::seconds(1); }
     void also_ready_on(std::string address) override { also.push_back(std::move(address)); }
     void hint(std::string lines) override { hints += lines; }
