@@ -23,18 +23,10 @@ std::string joined(const std::vector<std::string>& names) {
     return all;
 }
 
-log_level level_of(const std::string& name) {
-    if (name == "debug") return log_level::debug;
-    if (name == "info") return log_level::info;
-    if (name == "warn") return log_level::warn;
-    if (name == "error") return log_level::error;
-    return static_cast<log_level>(static_cast<int>(log_level::error) + 1); // off
-}
-
 log_options log_options_of(const request& what, const option_values& host) {
     log_options how;
     how.program = what.program;
-    how.level = level_of(host.text("log-level"));
+    how.level = log_threshold_of(host.text("log-level"));
     how.format = log_format_of(host.text("log-format"));
     how.file = host.text("logfile");
     how.to_syslog = host.flag("syslog");
@@ -47,6 +39,16 @@ std::string name_of(int signal) {
     if (signal == SIGINT) return "SIGINT";
     if (signal == SIGTERM) return "SIGTERM";
     return signal == 0 ? "none" : std::to_string(signal);
+}
+
+/// The options that a reload leaves as they are, of those that are no longer the same.
+std::vector<std::string> need_restart(const option_values& now, const option_values& next) {
+    std::vector<std::string> names;
+    for (const auto& o : host_options())
+        if (o.name != "log-level" && o.name != "plugin-dir" &&
+            now.texts(o.name) != next.texts(o.name))
+            names.emplace_back(o.name);
+    return names;
 }
 
 /// A field of the names, if there are any.
@@ -68,15 +70,16 @@ process::process(const request& what, plugins& known, settings all, notifier& te
       loops_(static_cast<unsigned>(all.host.integer("threads")), sockets_),
       signals_(loops_.first(), SIGHUP, SIGUSR1),
       tasks_(loops_.first().get_executor()),
-      tree_(std::move(all), loops_, log_, tree_options()) {
-    if (const auto path = pid_file_path(tree_.current().host); !path.empty())
-        pid_file_.emplace(path);
+      started_with_(all.host),
+      tree_(std::move(all), loops_, log_, tree_options(started_with_)) {
+    if (const auto path = pid_file_path(started_with_); !path.empty()) pid_file_.emplace(path);
     known_.complain = [this](const std::string& line) { write(log_level::error, line); };
     if (!tell_.problem().empty()) write(log_level::warn, tell_.problem());
 }
 
-application_options process::tree_options() {
+application_options process::tree_options(const option_values& host) {
     application_options how;
+    how.drain_timeout = host.duration("drain-timeout");
     how.on_ready = [this] { return ready(); };
     how.on_stopping = [this](int signal) { stopping(signal); };
     return how;
@@ -92,8 +95,14 @@ int process::run() {
         loops_.stop();
     });
     loops_.run();
-    if (failed_) std::rethrow_exception(failed_);
+    if (failed_) fail();
     return exit_code_;
+}
+
+/// Whoever reads the log later has not seen what main() writes to stderr.
+void process::fail() {
+    if (log_.has_target()) write(log_level::error, "failed", {{"reason", text_of(failed_)}});
+    std::rethrow_exception(failed_);
 }
 
 awaitable<void> process::life() {
@@ -138,7 +147,9 @@ awaitable<void> process::reload() {
     std::string refused;
     try {
         auto next = load(request_, known_);
-        log_.set_level(level_of(next.host.text("log-level")));
+        if (const auto names = need_restart(started_with_, next.host); !names.empty())
+            write(log_level::warn, "these options need a restart", {{"options", joined(names)}});
+        log_.set_level(log_threshold_of(next.host.text("log-level")));
         const auto done = co_await tree_.reload(std::move(next));
         sockets_->release_unused();
         log_fields what;

@@ -28,13 +28,14 @@ class process {
     int run();
 
   private:
-    oocrpc::application_options tree_options();
+    oocrpc::application_options tree_options(const oocrpc::option_values& host);
     oocrpc::awaitable<void> life();
     oocrpc::awaitable<void> ready();
     oocrpc::awaitable<void> handle_signals();
     oocrpc::awaitable<void> reload();
     void stopping(int signal);
     void stopped();
+    [[noreturn]] void fail();
     void write(oocrpc::log_level level, std::string_view message, oocrpc::log_fields fields = {});
 
     const request& request_;
@@ -48,6 +49,7 @@ class process {
     workers loops_;
     asio::signal_set signals_; // SIGHUP and SIGUSR1
     oocrpc::task_group tasks_;
+    oocrpc::option_values started_with_; // of the host
     tree tree_;
     int exit_code_ = 0;
     std::exception_ptr failed_;

@@ -11,6 +11,9 @@
 
 namespace host {
 
+/// What an error says, for the log.
+std::string text_of(const std::exception_ptr& e);
+
 /// The components of the process, as its settings say, and their replacement when those change.
 ///
 /// Lives on the first loop.
