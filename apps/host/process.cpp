@@ -68,8 +68,10 @@ process::process(const request& what, plugins& known, settings all, notifier& te
       privileges_({all.host.text("user"), all.host.text("group"), all.host.text("chroot")}),
       sockets_(std::make_shared<listening_sockets>(std::move(inherited))),
       loops_(static_cast<unsigned>(all.host.integer("threads")), sockets_),
-      signals_(loops_.first(), SIGHUP, SIGUSR1),
+      reload_signal_(loops_.first(), SIGHUP),
+      dump_signal_(loops_.first(), SIGUSR1),
       tasks_(loops_.first().get_executor()),
+      reloads_(loops_.first().get_executor()),
       started_with_(all.host),
       tree_(std::move(all), loops_, log_, tree_options(started_with_)) {
     if (const auto path = pid_file_path(started_with_); !path.empty()) pid_file_.emplace(path);
@@ -107,8 +109,12 @@ void process::fail() {
 
 awaitable<void> process::life() {
     exit_code_ = co_await tree_.run();
+    // What a reload has replaced may drain as well, unless all is to stop at once.
+    reload_signal_.cancel();
+    if (exit_code_ != 0) reloads_.cancel();
+    co_await reloads_.join();
     stopped();
-    signals_.cancel();
+    dump_signal_.cancel();
     tasks_.cancel();
     co_await tasks_.join();
 }
@@ -120,7 +126,8 @@ awaitable<void> process::ready() {
         write(log_level::warn, "an inherited socket is not used", {{"socket", line}});
     loops_.start();
     tree_.open_gate();
-    tasks_.spawn(handle_signals());
+    reloads_.spawn(reload_on_signal());
+    tasks_.spawn(dump_on_signal());
     tasks_.spawn(tell_.watchdog());
     const auto at = tree_.addresses();
     write(log_level::info, "ready", {{"addresses", at}, {"pid", std::to_string(::getpid())}});
@@ -130,14 +137,19 @@ awaitable<void> process::ready() {
     co_return;
 }
 
-awaitable<void> process::handle_signals() {
+awaitable<void> process::reload_on_signal() {
+    while (tree_.running()) {
+        auto [ec, number] = co_await reload_signal_.async_wait(use_tuple);
+        if (ec || !tree_.running()) co_return;
+        co_await reload();
+    }
+}
+
+awaitable<void> process::dump_on_signal() {
     for (;;) {
-        auto [ec, number] = co_await signals_.async_wait(use_tuple);
+        auto [ec, number] = co_await dump_signal_.async_wait(use_tuple);
         if (ec) co_return;
-        if (number == SIGUSR1)
-            dump_state(loops_, log_);
-        else
-            co_await reload();
+        dump_state(loops_, log_);
     }
 }
 
@@ -147,10 +159,11 @@ awaitable<void> process::reload() {
     std::string refused;
     try {
         auto next = load(request_, known_);
-        if (const auto names = need_restart(started_with_, next.host); !names.empty())
-            write(log_level::warn, "these options need a restart", {{"options", joined(names)}});
-        log_.set_level(log_threshold_of(next.host.text("log-level")));
         const auto done = co_await tree_.reload(std::move(next));
+        const auto& host = tree_.current().host;
+        log_.set_level(log_threshold_of(host.text("log-level")));
+        if (const auto names = need_restart(started_with_, host); !names.empty())
+            write(log_level::warn, "these options need a restart", {{"options", joined(names)}});
         sockets_->release_unused();
         log_fields what;
         add(what, "added", done.added);
@@ -167,7 +180,7 @@ awaitable<void> process::reload() {
     if (!refused.empty())
         write(log_level::error, "reload refused, the old configuration goes on",
               {{"reason", refused}});
-    tell_.ready("serving on " + tree_.addresses());
+    if (tree_.running()) tell_.ready("serving on " + tree_.addresses());
 }
 
 void process::stopping(int signal) {
@@ -180,10 +193,11 @@ void process::stopping(int signal) {
 
 void process::stopped() {
     const auto calls = tree_.calls();
+    // What is still in flight has been cancelled, and ends with its loop.
     write(log_level::info, "drained",
           {{"finished", std::to_string(calls.finished)},
            {"failed", std::to_string(calls.failed)},
-           {"cancelled", std::to_string(calls.cancelled)}});
+           {"cancelled", std::to_string(calls.cancelled + calls.in_flight)}});
     if (!pid_file_) return;
     if (const auto why = pid_file_->remove())
         write(log_level::warn, "the pid file is emptied, not removed", {{"reason", why.message()}});

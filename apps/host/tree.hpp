@@ -25,6 +25,7 @@ class tree {
 
     /// As oocrpc::application::run().
     oocrpc::awaitable<int> run() { return root_.run(); }
+    bool running() const noexcept { return root_.running(); }
     /// Lets the components serve, from now on: to be called once they have started.
     void open_gate() { begin_.open(); }
 
