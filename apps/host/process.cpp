@@ -109,14 +109,24 @@ void process::fail() {
 
 awaitable<void> process::life() {
     exit_code_ = co_await tree_.run();
-    // What a reload has replaced may drain as well, unless all is to stop at once.
-    reload_signal_.cancel();
-    if (exit_code_ != 0) reloads_.cancel();
-    co_await reloads_.join();
+    co_await end_reloads();
     stopped();
     dump_signal_.cancel();
     tasks_.cancel();
     co_await tasks_.join();
+}
+
+/// What a reload has replaced drains as well, unless all is to stop at once.
+awaitable<void> process::end_reloads() {
+    reload_signal_.cancel();
+    asio::signal_set second(loops_.first(), SIGINT, SIGTERM);
+    if (exit_code_ != 0) reloads_.cancel();
+    second.async_wait([this](std::error_code ec, int number) {
+        if (ec) return;
+        exit_code_ = 128 + number;
+        reloads_.cancel();
+    });
+    co_await reloads_.join();
 }
 
 awaitable<void> process::ready() {

@@ -30,6 +30,7 @@ class process {
   private:
     oocrpc::application_options tree_options(const oocrpc::option_values& host);
     oocrpc::awaitable<void> life();
+    oocrpc::awaitable<void> end_reloads();
     oocrpc::awaitable<void> ready();
     oocrpc::awaitable<void> reload_on_signal();
     oocrpc::awaitable<void> dump_on_signal();

@@ -4,6 +4,7 @@ Each test is a sentence; none waits for a time to pass, all for something to hap
 """
 import pathlib
 import signal
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -137,6 +138,49 @@ def a_reload_that_waits_for_slow_calls_keeps_nobody_else_waiting():
             assert d.entries("drained")[0]["fields"]["cancelled"] == "0"
 
 
+def a_text_port_goes_on_with_what_replaced_it():
+    with place() as at:
+        with listening() as free:
+            text = f"127.0.0.1:{port_of(free)}"
+        other = at.write("other.txt", "another poem\n")
+        app = at.write("app.toml", component("poems", "poetry", poem=POEM, text=text))
+
+        def read():
+            with socket.create_connection(("127.0.0.1", int(text.split(":")[1])), 20) as s:
+                return b"".join(iter(lambda: s.recv(4096), b"")).decode()
+
+        with at.foreground("--config", app) as d, listening() as taken:
+            assert read() == pathlib.Path(POEM).read_text()
+            # The text port of this one starts before its server does not.
+            app.write_text(component("poems", "poetry", f"oocrpc://127.0.0.1:{port_of(taken)}",
+                                     poem=other, text=text))
+            assert d.reload()["fields"] == {"failed": "poems"}
+            assert read() == pathlib.Path(POEM).read_text()
+            app.write_text(component("poems", "poetry", poem=other, text=text))
+            assert d.reload()["fields"] == {"replaced": "poems"}
+            assert read() == "another poem\n"
+            app.write_text(component("else", "demo"))
+            assert d.reload()["fields"] == {"added": "else", "removed": "poems"}
+            try:
+                read()
+                assert False
+            except ConnectionRefusedError:
+                pass
+
+
+def a_second_signal_cuts_a_reload_short():
+    with place() as at:
+        app = at.write("app.toml", component("a", "demo"))
+        with at.foreground("--config", app, "--threads", 2) as d, sleeping(d.urls[0]):
+            app.write_text(component("a", "demo", max_in_flight=7))
+            d.kill(signal.SIGHUP)
+            d.seen("started", "a", count=2)
+            d.kill(signal.SIGTERM)
+            d.seen("draining")
+            assert d.stop() == 143
+            d.code = 0
+
+
 def a_reload_that_is_refused_leaves_the_level_of_the_log():
     with place() as at:
         app = at.write("app.toml", component("a", "poetry", poem=POEM))
@@ -171,6 +215,8 @@ main([
     the_log_is_opened_again_after_it_was_renamed,
     what_only_a_restart_changes_is_said_at_reload,
     a_reload_that_waits_for_slow_calls_keeps_nobody_else_waiting,
+    a_text_port_goes_on_with_what_replaced_it,
+    a_second_signal_cuts_a_reload_short,
     a_reload_that_is_refused_leaves_the_level_of_the_log,
     a_reload_while_it_drains_changes_nothing,
 ])
