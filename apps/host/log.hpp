@@ -45,6 +45,8 @@ class log {
     bool enabled(oocrpc::log_level level) const noexcept {
         return static_cast<int>(level) >= least_;
     }
+    /// Whether it is written to a file or syslog, and not to stderr alone.
+    bool has_target() const noexcept { return !how_.file.empty() || how_.to_syslog; }
     void set_level(log_threshold level) noexcept;
     /// Opens the file again by its name, as after logrotate. Where that fails, the old one goes on,
     /// and the log says why. A relative name is that of the directory it was first opened in, also

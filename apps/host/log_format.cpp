@@ -145,7 +145,9 @@ std::string json_line(const log_record& r) {
     line["message"] = r.message;
     auto& fields = line["fields"] = nlohmann::ordered_json::object();
     for (const auto& [name, value] : r.fields) fields[name] = value;
-    return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    // ASCII: a control character above 127 steers terminals, and U+2028 ends lines for some
+    // readers.
+    return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 } // namespace host

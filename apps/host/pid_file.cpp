@@ -83,10 +83,18 @@ void pid_file::write_number() {
     if (n != static_cast<ssize_t>(text.size())) fail(n < 0 ? errno : ENOSPC);
 }
 
+/// False with errno where it is still there, or the directory may not even be looked into.
+bool pid_file::remove_ours() const noexcept {
+    if (is_ours()) return ::unlinkat(directory_, name_.c_str(), 0) == 0;
+    struct stat named{};
+    return ::fstatat(directory_, name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 ||
+           errno == ENOENT;
+}
+
 std::error_code pid_file::remove() noexcept {
     if (file_ < 0 || owner_ != ::getpid()) return {};
     std::error_code failed;
-    if (is_ours() && ::unlinkat(directory_, name_.c_str(), 0) != 0) {
+    if (!remove_ours()) {
         failed.assign(errno, std::system_category());
         if (::ftruncate(file_, 0) != 0) failed.assign(errno, std::system_category());
     }

@@ -33,6 +33,7 @@ class pid_file {
   private:
     bool take();
     bool is_ours() const noexcept;
+    bool remove_ours() const noexcept;
     void write_number();
     [[noreturn]] void fail(int why) const;
     [[noreturn]] void refuse() const;

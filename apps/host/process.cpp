@@ -23,18 +23,10 @@ std::string joined(const std::vector<std::string>& names) {
     return all;
 }
 
-log_level level_of(const std::string& name) {
-    if (name == "debug") return log_level::debug;
-    if (name == "info") return log_level::info;
-    if (name == "warn") return log_level::warn;
-    if (name == "error") return log_level::error;
-    return static_cast<log_level>(static_cast<int>(log_level::error) + 1); // off
-}
-
 log_options log_options_of(const request& what, const option_values& host) {
     log_options how;
     how.program = what.program;
-    how.level = level_of(host.text("log-level"));
+    how.level = log_threshold_of(host.text("log-level"));
     how.format = log_format_of(host.text("log-format"));
     how.file = host.text("logfile");
     how.to_syslog = host.flag("syslog");
@@ -47,6 +39,16 @@ std::string name_of(int signal) {
     if (signal == SIGINT) return "SIGINT";
     if (signal == SIGTERM) return "SIGTERM";
     return signal == 0 ? "none" : std::to_string(signal);
+}
+
+/// The options that a reload leaves as they are, of those that are no longer the same.
+std::vector<std::string> need_restart(const option_values& now, const option_values& next) {
+    std::vector<std::string> names;
+    for (const auto& o : host_options())
+        if (o.name != "log-level" && o.name != "plugin-dir" &&
+            now.texts(o.name) != next.texts(o.name))
+            names.emplace_back(o.name);
+    return names;
 }
 
 /// A field of the names, if there are any.
@@ -66,17 +68,20 @@ process::process(const request& what, plugins& known, settings all, notifier& te
       privileges_({all.host.text("user"), all.host.text("group"), all.host.text("chroot")}),
       sockets_(std::make_shared<listening_sockets>(std::move(inherited))),
       loops_(static_cast<unsigned>(all.host.integer("threads")), sockets_),
-      signals_(loops_.first(), SIGHUP, SIGUSR1),
+      reload_signal_(loops_.first(), SIGHUP),
+      dump_signal_(loops_.first(), SIGUSR1),
       tasks_(loops_.first().get_executor()),
-      tree_(std::move(all), loops_, log_, tree_options()) {
-    if (const auto path = pid_file_path(tree_.current().host); !path.empty())
-        pid_file_.emplace(path);
+      reloads_(loops_.first().get_executor()),
+      started_with_(all.host),
+      tree_(std::move(all), loops_, log_, tree_options(started_with_)) {
+    if (const auto path = pid_file_path(started_with_); !path.empty()) pid_file_.emplace(path);
     known_.complain = [this](const std::string& line) { write(log_level::error, line); };
     if (!tell_.problem().empty()) write(log_level::warn, tell_.problem());
 }
 
-application_options process::tree_options() {
+application_options process::tree_options(const option_values& host) {
     application_options how;
+    how.drain_timeout = host.duration("drain-timeout");
     how.on_ready = [this] { return ready(); };
     how.on_stopping = [this](int signal) { stopping(signal); };
     return how;
@@ -92,16 +97,36 @@ int process::run() {
         loops_.stop();
     });
     loops_.run();
-    if (failed_) std::rethrow_exception(failed_);
+    if (failed_) fail();
     return exit_code_;
+}
+
+/// Whoever reads the log later has not seen what main() writes to stderr.
+void process::fail() {
+    if (log_.has_target()) write(log_level::error, "failed", {{"reason", text_of(failed_)}});
+    std::rethrow_exception(failed_);
 }
 
 awaitable<void> process::life() {
     exit_code_ = co_await tree_.run();
+    co_await end_reloads();
     stopped();
-    signals_.cancel();
+    dump_signal_.cancel();
     tasks_.cancel();
     co_await tasks_.join();
+}
+
+/// What a reload has replaced drains as well, unless all is to stop at once.
+awaitable<void> process::end_reloads() {
+    reload_signal_.cancel();
+    asio::signal_set second(loops_.first(), SIGINT, SIGTERM);
+    if (exit_code_ != 0) reloads_.cancel();
+    second.async_wait([this](std::error_code ec, int number) {
+        if (ec) return;
+        exit_code_ = 128 + number;
+        reloads_.cancel();
+    });
+    co_await reloads_.join();
 }
 
 awaitable<void> process::ready() {
@@ -111,7 +136,8 @@ awaitable<void> process::ready() {
         write(log_level::warn, "an inherited socket is not used", {{"socket", line}});
     loops_.start();
     tree_.open_gate();
-    tasks_.spawn(handle_signals());
+    reloads_.spawn(reload_on_signal());
+    tasks_.spawn(dump_on_signal());
     tasks_.spawn(tell_.watchdog());
     const auto at = tree_.addresses();
     write(log_level::info, "ready", {{"addresses", at}, {"pid", std::to_string(::getpid())}});
@@ -121,14 +147,19 @@ awaitable<void> process::ready() {
     co_return;
 }
 
-awaitable<void> process::handle_signals() {
+awaitable<void> process::reload_on_signal() {
+    while (tree_.running()) {
+        auto [ec, number] = co_await reload_signal_.async_wait(use_tuple);
+        if (ec || !tree_.running()) co_return;
+        co_await reload();
+    }
+}
+
+awaitable<void> process::dump_on_signal() {
     for (;;) {
-        auto [ec, number] = co_await signals_.async_wait(use_tuple);
+        auto [ec, number] = co_await dump_signal_.async_wait(use_tuple);
         if (ec) co_return;
-        if (number == SIGUSR1)
-            dump_state(loops_, log_);
-        else
-            co_await reload();
+        dump_state(loops_, log_);
     }
 }
 
@@ -138,8 +169,11 @@ awaitable<void> process::reload() {
     std::string refused;
     try {
         auto next = load(request_, known_);
-        log_.set_level(level_of(next.host.text("log-level")));
         const auto done = co_await tree_.reload(std::move(next));
+        const auto& host = tree_.current().host;
+        log_.set_level(log_threshold_of(host.text("log-level")));
+        if (const auto names = need_restart(started_with_, host); !names.empty())
+            write(log_level::warn, "these options need a restart", {{"options", joined(names)}});
         sockets_->release_unused();
         log_fields what;
         add(what, "added", done.added);
@@ -156,7 +190,7 @@ awaitable<void> process::reload() {
     if (!refused.empty())
         write(log_level::error, "reload refused, the old configuration goes on",
               {{"reason", refused}});
-    tell_.ready("serving on " + tree_.addresses());
+    if (tree_.running()) tell_.ready("serving on " + tree_.addresses());
 }
 
 void process::stopping(int signal) {
@@ -169,10 +203,11 @@ void process::stopping(int signal) {
 
 void process::stopped() {
     const auto calls = tree_.calls();
+    // What is still in flight has been cancelled, and ends with its loop.
     write(log_level::info, "drained",
           {{"finished", std::to_string(calls.finished)},
            {"failed", std::to_string(calls.failed)},
-           {"cancelled", std::to_string(calls.cancelled)}});
+           {"cancelled", std::to_string(calls.cancelled + calls.in_flight)}});
     if (!pid_file_) return;
     if (const auto why = pid_file_->remove())
         write(log_level::warn, "the pid file is emptied, not removed", {{"reason", why.message()}});

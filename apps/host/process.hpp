@@ -28,13 +28,16 @@ class process {
     int run();
 
   private:
-    oocrpc::application_options tree_options();
+    oocrpc::application_options tree_options(const oocrpc::option_values& host);
     oocrpc::awaitable<void> life();
+    oocrpc::awaitable<void> end_reloads();
     oocrpc::awaitable<void> ready();
-    oocrpc::awaitable<void> handle_signals();
+    oocrpc::awaitable<void> reload_on_signal();
+    oocrpc::awaitable<void> dump_on_signal();
     oocrpc::awaitable<void> reload();
     void stopping(int signal);
     void stopped();
+    [[noreturn]] void fail();
     void write(oocrpc::log_level level, std::string_view message, oocrpc::log_fields fields = {});
 
     const request& request_;
@@ -46,8 +49,10 @@ class process {
     privileges privileges_;
     std::shared_ptr<listening_sockets> sockets_;
     workers loops_;
-    asio::signal_set signals_; // SIGHUP and SIGUSR1
-    oocrpc::task_group tasks_;
+    // Of their own: a reload may wait for calls of what it has replaced, which a dump shows.
+    asio::signal_set reload_signal_, dump_signal_;
+    oocrpc::task_group tasks_, reloads_;
+    oocrpc::option_values started_with_; // of the host
     tree tree_;
     int exit_code_ = 0;
     std::exception_ptr failed_;

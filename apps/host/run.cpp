@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,15 @@
 
 namespace host {
 namespace {
+
+/// Where stdin, stdout or stderr is closed, the next socket would take its number, and what is
+/// printed would be sent there.
+void open_standard_streams() {
+    int fd = 0;
+    while ((fd = ::open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO) {
+    }
+    if (fd >= 0) ::close(fd);
+}
 
 /// A connection is a file descriptor, and the usual limit of 1024 is soon reached.
 void allow_many_files() {
@@ -23,6 +33,7 @@ void allow_many_files() {
 } // namespace
 
 int run(const request& what, plugins& known) {
+    open_standard_streams();
     // What the process was given is taken before it forks, which changes its number.
     notifier tell;
     auto inherited = take_inherited_sockets();

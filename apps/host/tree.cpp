@@ -12,6 +12,17 @@ using namespace oocrpc;
 
 namespace {
 
+const component_settings* find(const std::vector<component_settings>& in, const std::string& name) {
+    const auto at = std::ranges::find(in, name, &component_settings::name);
+    return at == in.end() ? nullptr : &*at;
+}
+
+bool same(const component_settings& a, const component_settings& b) {
+    return a.of == b.of && a.policy.action == b.policy.action && a.values.same_values(b.values);
+}
+
+} // namespace
+
 std::string text_of(const std::exception_ptr& e) {
     try {
         std::rethrow_exception(e);
@@ -23,17 +34,6 @@ std::string text_of(const std::exception_ptr& e) {
         return "unknown";
     }
 }
-
-const component_settings* find(const std::vector<component_settings>& in, const std::string& name) {
-    const auto at = std::ranges::find(in, name, &component_settings::name);
-    return at == in.end() ? nullptr : &*at;
-}
-
-bool same(const component_settings& a, const component_settings& b) {
-    return a.of == b.of && a.policy.action == b.policy.action && a.values.same_values(b.values);
-}
-
-} // namespace
 
 tree::tree(settings all, workers& loops, log& to, application_options how)
     : settings_(std::move(all)),

@@ -11,6 +11,9 @@
 
 namespace host {
 
+/// What an error says, for the log.
+std::string text_of(const std::exception_ptr& e);
+
 /// The components of the process, as its settings say, and their replacement when those change.
 ///
 /// Lives on the first loop.
@@ -22,6 +25,7 @@ class tree {
 
     /// As oocrpc::application::run().
     oocrpc::awaitable<int> run() { return root_.run(); }
+    bool running() const noexcept { return root_.running(); }
     /// Lets the components serve, from now on: to be called once they have started.
     void open_gate() { begin_.open(); }
 

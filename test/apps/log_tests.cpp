@@ -115,8 +115,9 @@ TEST_CASE("in JSON an entry is one object, with the time in UTC") {
     CHECK(entry["fields"] == nlohmann::json({{"key", "v"}, {"bad", "x\uFFFD"}}));
     CHECK(as_json("m")["fields"] == nlohmann::json::object());
     const log_fields none;
-    const auto line = host::json_line({some_time, log_level::warn, "c", "a\nb\xe2\x80\xa8", none});
-    CHECK(line.find('\n') == std::string::npos);
+    const auto line =
+        host::json_line({some_time, log_level::warn, "c", "a\nb\xe2\x80\xa8\xc2\x9b\x7f", none});
+    CHECK(line.find(R"("a\nb\u2028\u009b\u007f")") != std::string::npos);
     CHECK(line.starts_with(R"({"time":"2026)"));
 }
 
