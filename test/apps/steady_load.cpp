@@ -33,6 +33,7 @@ class load {
         co_await answer_questions();
         stop_ = true;
         co_await tasks.join();
+        client_.close();
         tell();
         co_return failed_ == 0 ? 0 : 1;
     }
@@ -59,7 +60,10 @@ class load {
         for (int i = number; !stop_; ++i) {
             std::string why;
             try {
-                why = method_.empty() ? co_await one_of_demo(i) : co_await one();
+                if (method_.empty())
+                    why = co_await one_of_demo(i);
+                else
+                    co_await client_.call(method_);
             } catch (const std::exception& e) {
                 why = e.what();
             }
@@ -69,11 +73,6 @@ class load {
             std::cout << "failed: lane " << number << ", call " << i << ": " << why << std::endl;
             co_await sleep_for(std::chrono::milliseconds(10));
         }
-    }
-
-    awaitable<std::string> one() {
-        co_await client_.call(method_);
-        co_return "";
     }
 
     /// Empty, or what is wrong with the answer.
