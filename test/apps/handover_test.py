@@ -97,11 +97,11 @@ class daemon:
 
 
 class load:
-    """A client that calls `url` all the time."""
+    """A client that calls `url` all the time, on 4 connections."""
 
-    def __init__(self, url, connections=4, lanes=8):
+    def __init__(self, url, *how):
         self.url = url
-        self.process = subprocess.Popen([LOAD, url, str(connections), str(lanes)], text=True,
+        self.process = subprocess.Popen([LOAD, url, "4", "8", *how], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.out = lines(self.process.stdout)
 
@@ -129,10 +129,10 @@ class load:
 
 
 class loads:
-    """Some of them, at once."""
+    """One at each URL, and one that calls the first from another thread than the client's."""
 
     def __init__(self, urls):
-        self.all = [load(url) for url in urls]
+        self.all = [load(url) for url in urls] + [load(urls[0], "apart")]
 
     def __enter__(self):
         self.reach(0)

@@ -1,13 +1,15 @@
 // Calls without an end, for tests of what must not disturb a client: steady_load URL CONNECTIONS
-// LANES [METHOD]. Each lane makes one call after the other. A line on stdin is answered by how many
-// calls there were so far, and the end of stdin by the same once all lanes have ended. Failures are
-// written as they come. Without METHOD these are several calls of demo, some with a delay, some
-// with a stream; else that method, without arguments.
+// LANES [apart]. Each lane makes one call of demo after the other; some have a delay, some a
+// stream. A line on stdin is answered by how many calls there were so far, and the end of stdin by
+// the same once all lanes have ended. Failures are written as they come. With `apart` the lanes
+// run in another thread than the client, where they have no streams.
 #include <iostream>
+#include <thread>
 
 #include <unistd.h>
 
 #include <asio/buffer.hpp>
+#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 
@@ -21,10 +23,10 @@ using namespace oocrpc;
 
 class load {
   public:
-    load(asio::io_context& loop, const std::string& url, std::size_t connections,
-         std::string method)
-        : client_(loop.get_executor(), url, with(connections)),
-          method_(std::move(method)),
+    load(any_io_executor home, asio::io_context& loop, const std::string& url,
+         std::size_t connections)
+        : client_(home, url, with(connections)),
+          apart_(home != loop.get_executor()),
           input_(loop, ::dup(STDIN_FILENO)) {}
 
     awaitable<int> run(int lanes) {
@@ -60,10 +62,7 @@ class load {
         for (int i = number; !stop_; ++i) {
             std::string why;
             try {
-                if (method_.empty())
-                    why = co_await one_of_demo(i);
-                else
-                    co_await client_.call(method_);
+                why = co_await call(i);
             } catch (const std::exception& e) {
                 why = e.what();
             }
@@ -76,12 +75,12 @@ class load {
     }
 
     /// Empty, or what is wrong with the answer.
-    awaitable<std::string> one_of_demo(int i) {
+    awaitable<std::string> call(int i) {
         if (i % 8 == 1) { // runs while a drain begins
             const int ms = co_await client_.call(demo::sleep_ms, i % 32);
             co_return ms == i % 32 ? "" : "sleep_ms is wrong";
         }
-        if (i % 8 == 5) {
+        if (i % 8 == 5 && !apart_) {
             auto items = co_await client_.open(demo::count_slow, 5, 3);
             int seen = 0;
             while (auto item = co_await items.next()) ++seen;
@@ -92,7 +91,7 @@ class load {
     }
 
     client client_;
-    std::string method_;
+    bool apart_;
     asio::posix::stream_descriptor input_;
     bool stop_ = false;
     std::uint64_t calls_ = 0, failed_ = 0;
@@ -102,13 +101,20 @@ class load {
 
 int main(int argc, char** argv) {
     if (argc < 4) return 64;
-    asio::io_context loop(1);
-    load calls(loop, argv[1], std::stoul(argv[2]), argc > 4 ? argv[4] : "");
+    asio::io_context loop(1), other(1);
+    auto& home = argc > 4 ? other : loop;
+    auto busy = asio::make_work_guard(other);
+    std::thread thread([&] { other.run(); });
     int code = 70;
-    asio::co_spawn(loop, calls.run(std::stoi(argv[3])), [&](std::exception_ptr e, int result) {
-        if (e) std::rethrow_exception(e);
-        code = result;
-    });
-    loop.run();
+    {
+        load calls(home.get_executor(), loop, argv[1], std::stoul(argv[2]));
+        asio::co_spawn(loop, calls.run(std::stoi(argv[3])), [&](std::exception_ptr e, int result) {
+            if (e) std::rethrow_exception(e);
+            code = result;
+        });
+        loop.run();
+    }
+    busy.reset();
+    thread.join();
     return code;
 }
