@@ -38,13 +38,21 @@ awaitable<std::shared_ptr<connection>> client_core::acquire(deadline& when) {
     if (scope) inherited = scope->deadline;
     const auto until = when.resolve(clock_.now(), inherited, options_.default_timeout);
     when = deadline::fixed(until);
-    auto waited = acquire_here(shared_from_this(), until);
-    if (running_here(executor_)) co_return co_await std::move(waited);
+    if (running_here(executor_)) co_return co_await acquire_here(shared_from_this(), until);
+    auto waited = acquire_for_elsewhere(shared_from_this(), until);
     // The wait runs on the client's executor. A cancel from the caller's would have to cross, so
     // it is seen when the wait is over.
     co_return co_await asio::co_spawn(
         executor_, std::move(waited),
         asio::bind_cancellation_slot(asio::cancellation_slot(), use_awaitable));
+}
+
+/// The call is placed only once the caller's thread has come back with it: a goaway that arrives
+/// meanwhile must not end the connection.
+awaitable<client_core::connection_ptr>
+client_core::acquire_for_elsewhere(std::shared_ptr<client_core> self, call_deadline until) {
+    const auto c = co_await acquire_here(self, until);
+    co_return c->expect_call();
 }
 
 awaitable<client_core::connection_ptr> client_core::acquire_here(std::shared_ptr<client_core> self,

@@ -39,6 +39,8 @@ class client_core final : public call_target, public std::enable_shared_from_thi
 
     static awaitable<connection_ptr> acquire_here(std::shared_ptr<client_core> self,
                                                   call_deadline until);
+    static awaitable<connection_ptr> acquire_for_elsewhere(std::shared_ptr<client_core> self,
+                                                           call_deadline until);
     std::size_t pick();
     void try_to_connect(slot& s);
     static awaitable<void> connect(std::shared_ptr<client_core> self, slot& s);

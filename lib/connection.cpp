@@ -298,7 +298,7 @@ void connection::close_if_idle() {
     if (writing_ || in_batch_ || !out_.empty()) return;
     if (dispatcher_.running() > 0 && !muted_) return;
     if (state_ == state::flushing) return close(*last_reason_);
-    if (dispatcher_.waiting() > 0 || !held_.empty()) return;
+    if (dispatcher_.waiting() > 0 || !held_.empty() || expected_ > 0) return;
     if ((state_ == state::draining && !in_grace()) || going_away_)
         close(rpc_error(errc::unavailable, "the connection was drained"));
 }

@@ -72,6 +72,23 @@ std::shared_ptr<message_stream> connection::open(message call, const call_option
     return stream;
 }
 
+struct connection::expected_call {
+    explicit expected_call(std::shared_ptr<connection> c) : on(std::move(c)) { ++on->expected_; }
+    ~expected_call() {
+        if (!on->list_) return; // nor is there a loop any more
+        asio::post(on->executor_, [on = on] {
+            --on->expected_;
+            on->close_if_idle();
+        });
+    }
+    std::shared_ptr<connection> on;
+};
+
+std::shared_ptr<connection> connection::expect_call() {
+    auto keep = std::make_shared<expected_call>(shared_from_this());
+    return {std::move(keep), this};
+}
+
 void connection::send_call(message& call) {
     if (!congested() && held_.empty() && codec_->ready()) return put_call(call);
     call.own();

@@ -282,6 +282,25 @@ TEST_CASE("after goaway nothing new is placed, and the connection ends with its 
         std::move(options));
 }
 
+TEST_CASE("a goaway does not end a connection that expects a call from another thread") {
+    script steps{sends{R"({"info": {"goaway": "draining"}})"},
+                 expect{R"({"call": {"funcname": "a"}, "id": "$a"})"},
+                 sends{R"({"reply": 1, "id": "$a"})"}, pass_time{10ms}, expect_close{}};
+    against(steps, [&](scripted& w) -> awaitable<void> {
+        auto expecting = w.mine->expect_call();
+        co_await settle();
+        CHECK(!w.mine->usable());
+        REQUIRE(!w.mine->closed());
+        call_probe a(expecting, "a");
+        co_await settle();
+        CHECK(a.outcome() == "1");
+        CHECK(!w.mine->closed());
+        expecting.reset();
+        co_await sleep_for(20ms);
+        CHECK(w.mine->closed());
+    });
+}
+
 TEST_CASE("a call larger than the limit is refused here, and the next one passes") {
     connection_options options;
     options.limit.max_message = 100;

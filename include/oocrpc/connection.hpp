@@ -83,6 +83,11 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::shared_ptr<message_stream> open(message call, const call_options& options,
                                          const call_deadline& inherited, std::int32_t window);
 
+    /// Itself, for somebody who has to come from another thread to make a call: until what is
+    /// returned is gone, a goaway does not end it for want of calls. On its executor; what is
+    /// returned may go in any thread.
+    std::shared_ptr<connection> expect_call();
+
     /// Asks the peer to go elsewhere, answers what is running and, for the drain grace, what was on
     /// its way, then refuses new calls and closes with the last answer, or when the peer does.
     void drain();
@@ -115,6 +120,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     friend class detail::runner_pool;
     friend struct detail::initiate_call;
     enum class state { open, draining, flushing, closed };
+    struct expected_call;
 
     connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocrpc::codec> codec,
                std::shared_ptr<const handler> serve, connection_options options);
@@ -206,6 +212,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
     bool going_away_ = false;
+    std::size_t expected_ = 0; // calls that are on their way from other threads
     bool probed_ = false;
     bool writing_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded
