@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""get-poetry from outside, against servers of ours: get_poetry_test.py GET_POETRY OOCRPCD TRANSFORM.
+"""get-poetry from outside, against servers of ours: get_poetry_test.py GET_POETRY OOCRPCD.
 
-TRANSFORM URL serves the transform service. The last line counts the cases.
+The last line counts the cases.
 """
 import fcntl
 import os
@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/support"))
 from oocrpc_base import client, remote_error  # noqa: E402
 
-GET_POETRY, OOCRPCD, TRANSFORM = sys.argv[1:4]
+GET_POETRY, OOCRPCD = sys.argv[1:3]
 POEMS = ROOT / "apps/poetry/poems"
 DOOR, HOURS, VOYAGE = (POEMS / f"{n}.txt" for n in ("the_open_door", "small_hours", "夜航"))
 ANY = "oocrpc://127.0.0.1:0"
@@ -142,7 +142,7 @@ class get_poetry(unittest.TestCase):
         slow = poetry(self, DOOR, "--bytes", str(len(text.encode())), "--delay", "0.3")
         bad = poetry(self, HOURS)
         absent = closed_port()
-        transform = server(self, TRANSFORM, ANY)
+        transform = server(self, OOCRPCD, "transform", "--listen", ANY)
         words = ["--name", "the_open_door", slow.url, bad.url, absent]
         errors = [f"get-poetry: {bad.url}: no_such_poem: 'the_open_door': no such poem",
                   f"get-poetry: {absent}: unavailable: .+"]
@@ -175,7 +175,7 @@ class get_poetry(unittest.TestCase):
         self.check([tcp.url.replace("oocrpc:", "mongodb:") + "/poetry"], 0, VOYAGE.read_text())
 
     def test_small_letters_are_those_of_unicode(self):
-        transform = server(self, TRANSFORM, ANY)
+        transform = server(self, OOCRPCD, "transform", "--listen", ANY)
         capitals = "".join(map(chr, [*range(1, 0x180), *range(0x370, 0x530)]))
         got = transform.call("transform.cummingsify", capitals)
         self.assertEqual(got, "".join("i" if c == "İ" else c.lower() for c in capitals))
