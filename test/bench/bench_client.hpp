@@ -65,7 +65,7 @@ class histogram {
   private:
     // Values below 128 have a range each; above, each power of two has 64.
     static std::size_t range_of(std::uint64_t ns) {
-        const int shift = ns < 128 ? 0 : std::bit_width(ns) - 7;
+        const int shift = ns < 128 ? 0 : 64 - 7 - std::countl_zero(ns);
         return 64 * static_cast<std::size_t>(shift) + (ns >> shift);
     }
 
