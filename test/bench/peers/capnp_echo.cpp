@@ -5,8 +5,9 @@
 // that each is one allocation; a server lets the parameters go as soon as they are used; calls wait
 // until the bootstrap object has arrived, because until then they would go to the promise of it.
 
-#include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <capnp/rpc-twoparty.h>
@@ -81,10 +82,11 @@ class connection {
 
   private:
     kj::Promise<void> add() {
+        const auto started = bench::clock::now();
         auto request = demo_.addRequest(size_of_add());
         request.setA(2);
         request.setB(3);
-        return request.send().then([this, started = bench::clock::now()](auto&& answer) {
+        return request.send().then([this, started](auto&& answer) {
             bench::expect_sum(answer.getSum());
             latencies_.add(bench::clock::now() - started);
             return add();
@@ -92,10 +94,11 @@ class connection {
     }
 
     kj::Promise<void> echo() {
+        const auto started = bench::clock::now();
         auto request = demo_.echoRequest(size_of_echo(payload_.size()));
         request.setData(
             kj::arrayPtr(reinterpret_cast<const capnp::byte*>(payload_.data()), payload_.size()));
-        return request.send().then([this, started = bench::clock::now()](auto&& answer) {
+        return request.send().then([this, started](auto&& answer) {
             const auto data = answer.getData();
             bench::expect_echo({reinterpret_cast<const char*>(data.begin()), data.size()},
                                payload_);
