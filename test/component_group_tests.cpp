@@ -175,7 +175,7 @@ TEST_CASE("a group that is stopped while one is being added leaves nothing runni
     });
 }
 
-TEST_CASE("a replacement starts before the old one stops, and takes its place") {
+TEST_CASE("a replacement starts and takes the place of the old one, which runs until told") {
     run([]() -> awaitable<void> {
         diary all;
         three group(all);
@@ -183,8 +183,11 @@ TEST_CASE("a replacement starts before the old one stops, and takes its place") 
         all.clear();
         auto next = make("b", all);
         auto* const raw = next.get();
-        co_await group.replace(std::move(next));
-        CHECK(all == diary{"+b", "-b"});
+        auto old = co_await group.replace(std::move(next));
+        CHECK(all == diary{"+b"});
+        CHECK(old->running());
+        CHECK(old->parent() == nullptr);
+        co_await old->stop();
         CHECK(group.find("b") == raw);
         CHECK(group.components()[1] == raw);
         co_await group.stop();

@@ -32,6 +32,8 @@ bool within(const std::string& path, const std::string& name) {
 struct listening_sockets::user {
     std::string path;    // of the component; empty: not known
     bool ending = false; // what others do at that address does not disturb it
+
+    std::string name() const { return path.empty() ? "another component" : "'" + path + "'"; }
 };
 
 /// A socket that listens. What was bound here is held by a listener of its own that accepts
@@ -72,8 +74,8 @@ struct listening_sockets::table {
         for (const auto& e : all)
             if (const auto* other = e.binds(at) ? e.other_than(opening) : nullptr)
                 throw oocrpc::rpc_error(oocrpc::errc::unavailable,
-                                        "cannot listen on " + at.to_string() + ": '" + other->path +
-                                            "' does already");
+                                        "cannot listen on " + at.to_string() + ": " +
+                                            other->name() + " does already");
     }
     /// The port that was picked for it before.
     std::uint16_t picked(const std::string& asked) const {

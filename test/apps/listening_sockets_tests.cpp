@@ -253,6 +253,8 @@ TEST_CASE("an address is one component's, however it is written, until its liste
     CHECK(refusal(l, l.b, at, shared) != "");
     auto next = listen_as("a", l, at);
     one.reset();
+    auto unknown = l.listen(l.a, any_port);
+    CHECK(refusal_of("b", l, unknown->address()).ends_with(": another component does already"));
     CHECK(refusal_of("b", l, at) != "");
     next.reset();
     CHECK(refusal_of("b", l, at).empty());

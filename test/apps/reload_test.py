@@ -278,8 +278,8 @@ def addresses_move_between_components():
             one, other, third = free_urls(3)
 
             def tree(*urls):
-                return "".join(component(name, plugin, url, **more) for name, plugin, url, more in zip(
-                    "abc", ("demo", "transform", "proxy"), urls, ({}, {}, {"upstream": urls[0]})))
+                return (component("a", "demo", urls[0]) + component("b", "transform", urls[1]) +
+                        component("c", "proxy", urls[2], upstream=urls[0]))
 
             app = at.write("app.toml", tree(one, other, third))
             with at.foreground("--threads", threads, "--config", app) as d:
