@@ -84,7 +84,8 @@ awaitable<std::unique_ptr<component>> component_group::remove(std::string name) 
     co_return out;
 }
 
-awaitable<void> component_group::replace(std::unique_ptr<component> c, failure_policy policy) {
+awaitable<std::unique_ptr<component>> component_group::replace(std::unique_ptr<component> c,
+                                                               failure_policy policy) {
     auto old = child_of(c->name());
     if (!old) throw std::invalid_argument(name() + " has no component named '" + c->name() + "'");
     auto next = std::make_shared<child>(std::move(c), policy);
@@ -96,8 +97,12 @@ awaitable<void> component_group::replace(std::unique_ptr<component> c, failure_p
         throw rpc_error(errc::cancelled);
     }
     *at = next;
-    co_await stop_child(old);
+    if (old->recovery) {
+        old->recovery->cancel();
+        co_await old->recovery->join();
+    }
     old->what->parent_ = nullptr;
+    co_return std::move(old->what);
 }
 
 component* component_group::find(std::string_view path) const noexcept {

@@ -175,7 +175,7 @@ TEST_CASE("a group that is stopped while one is being added leaves nothing runni
     });
 }
 
-TEST_CASE("a replacement starts before the old one stops, and takes its place") {
+TEST_CASE("a replacement starts and takes the place of the old one, which runs until told") {
     run([]() -> awaitable<void> {
         diary all;
         three group(all);
@@ -183,8 +183,11 @@ TEST_CASE("a replacement starts before the old one stops, and takes its place") 
         all.clear();
         auto next = make("b", all);
         auto* const raw = next.get();
-        co_await group.replace(std::move(next));
-        CHECK(all == diary{"+b", "-b"});
+        auto old = co_await group.replace(std::move(next));
+        CHECK(all == diary{"+b"});
+        CHECK(old->running());
+        CHECK(old->parent() == nullptr);
+        co_await old->stop();
         CHECK(group.find("b") == raw);
         CHECK(group.components()[1] == raw);
         co_await group.stop();
@@ -198,7 +201,13 @@ TEST_CASE("where a replacement does not start, the old one stays and runs") {
         co_await group.start();
         auto next = make("b", all);
         next->failing_starts = 1;
-        CHECK(co_await error_of(group.replace(std::move(next))) == "b does not start");
+        std::string why;
+        try {
+            co_await group.replace(std::move(next));
+        } catch (const std::exception& e) {
+            why = e.what();
+        }
+        CHECK(why == "b does not start");
         CHECK(group.find("b") == &group.b);
         CHECK(group.b.running());
         co_await group.stop();

@@ -8,6 +8,7 @@
 
 #include <oocrpc/version.hpp>
 
+#include "check.hpp"
 #include "documents.hpp"
 #include "exit.hpp"
 #include "host_options.hpp"
@@ -179,7 +180,11 @@ request command_line::parsed() const {
     r.offered = program_.offered(host_options());
     r.host = host_->given();
     if (s) r.component = s->options->given();
-    for (const auto& g : own_->given()) {
+    const auto given = own_->given();
+    if (std::ranges::count(given, "config", &given_option::name) > 0 &&
+        std::ranges::count(given, "check", &given_option::name) > 0)
+        throw failure(usage_error, "--check FILE and --config FILE exclude each other");
+    for (const auto& g : given) {
         const auto why = oocrpc::why_invalid(named(g.name), g.values.front());
         if (!why.empty()) throw failure(usage_error, "--" + g.name + ": " + why);
         if (g.name == "config") r.config = g.values.front();
@@ -193,7 +198,9 @@ request command_line::parsed() const {
 }
 
 std::string checked(const request& r, plugins& known) {
-    const auto n = load(r, known).components.size();
+    auto all = load(r, known);
+    const auto n = all.components.size();
+    check(std::move(all));
     return r.config + ": ok, " + std::to_string(n) + (n == 1 ? " component\n" : " components\n");
 }
 

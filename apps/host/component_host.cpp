@@ -1,5 +1,7 @@
 #include "component_host.hpp"
 
+#include <algorithm>
+
 #include <oocrpc/promise.hpp>
 
 namespace host {
@@ -34,6 +36,12 @@ awaitable<void> component_host::tree_started() {
         if (!open.fired()) open.fire();
     });
     co_await open.wait();
+}
+
+/// One that is started again says the same once more.
+void component_host::also_ready_on(std::string address) {
+    log(log_level::info, "listening", {{"listener", address}});
+    if (std::ranges::count(also_, address) == 0) also_.push_back(std::move(address));
 }
 
 void component_host::log(log_level level, std::string_view message, log_fields fields) {

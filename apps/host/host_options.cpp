@@ -2,6 +2,9 @@
 
 #include <filesystem>
 
+#include "daemonize.hpp"
+#include "exit.hpp"
+
 namespace host {
 namespace {
 
@@ -9,9 +12,12 @@ using enum oocrpc::option_type;
 using oocrpc::option;
 
 std::string why_no_umask(std::string_view text) {
-    const bool octal =
-        !text.empty() && text.size() <= 4 && text.find_first_not_of("01234567") == text.npos;
-    return octal ? "" : "'" + std::string(text) + "': expected an octal number such as 027";
+    try {
+        parse_umask(text);
+        return {};
+    } catch (const failure& e) {
+        return e.what();
+    }
 }
 
 constexpr option program_table[] = {

@@ -5,8 +5,10 @@
 
 #include <unistd.h>
 
+#include <oocrpc/deadline.hpp>
 #include <oocrpc/error.hpp>
 
+#include "check.hpp"
 #include "exit.hpp"
 #include "host_options.hpp"
 #include "state_dump.hpp"
@@ -65,7 +67,7 @@ process::process(const request& what, plugins& known, settings all, notifier& te
       tell_(tell),
       report_(std::move(report)),
       log_(log_options_of(what, all.host)),
-      privileges_({all.host.text("user"), all.host.text("group"), all.host.text("chroot")}),
+      privileges_(identity_of(all.host)),
       sockets_(std::make_shared<listening_sockets>(std::move(inherited))),
       loops_(static_cast<unsigned>(all.host.integer("threads")), sockets_),
       reload_signal_(loops_.first(), SIGHUP),
@@ -73,7 +75,7 @@ process::process(const request& what, plugins& known, settings all, notifier& te
       tasks_(loops_.first().get_executor()),
       reloads_(loops_.first().get_executor()),
       started_with_(all.host),
-      tree_(std::move(all), loops_, log_, tree_options(started_with_)) {
+      tree_(std::move(all), loops_, *sockets_, log_, tree_options(started_with_)) {
     if (const auto path = pid_file_path(started_with_); !path.empty()) pid_file_.emplace(path);
     known_.complain = [this](const std::string& line) { write(log_level::error, line); };
     if (!tell_.problem().empty()) write(log_level::warn, tell_.problem());
@@ -116,7 +118,8 @@ awaitable<void> process::life() {
     co_await tasks_.join();
 }
 
-/// What a reload has replaced drains as well, unless all is to stop at once.
+/// What a reload is about drains as well, for what is left of the drain timeout, unless all is to
+/// stop at once.
 awaitable<void> process::end_reloads() {
     reload_signal_.cancel();
     asio::signal_set second(loops_.first(), SIGINT, SIGTERM);
@@ -126,7 +129,12 @@ awaitable<void> process::end_reloads() {
         exit_code_ = 128 + number;
         reloads_.cancel();
     });
-    co_await reloads_.join();
+    auto ending = reloads_.join();
+    try {
+        co_await with_deadline(drain_end_, std::move(ending));
+    } catch (const rpc_error& e) {
+        if (e.code() != errc::deadline_exceeded) throw;
+    }
 }
 
 awaitable<void> process::ready() {
@@ -181,11 +189,10 @@ awaitable<void> process::reload() {
         add(what, "removed", done.removed);
         add(what, "failed", done.failed);
         write(done.failed.empty() ? log_level::info : log_level::error, "reloaded", what);
-    } catch (const rpc_error& e) {
-        if (e.code() == errc::cancelled) throw;
-        refused = e.detail().empty() ? e.message() : e.detail();
-    } catch (const std::exception& e) {
-        refused = e.what();
+    } catch (const std::exception&) {
+        const auto why = std::current_exception();
+        if (is_cancelled(why)) throw;
+        refused = text_of(why);
     }
     if (!refused.empty())
         write(log_level::error, "reload refused, the old configuration goes on",
@@ -199,6 +206,8 @@ void process::stopping(int signal) {
           {{"signal", name_of(signal)}, {"in_flight", std::to_string(calls.in_flight)}});
     tell_.stopping("draining " + std::to_string(calls.in_flight) + " calls");
     sockets_->stop_keeping();
+    drain_end_ =
+        clock::of(loops_.first().get_executor()).after(started_with_.duration("drain-timeout"));
 }
 
 void process::stopped() {

@@ -54,6 +54,7 @@ class process {
     oocrpc::task_group tasks_, reloads_;
     oocrpc::option_values started_with_; // of the host
     tree tree_;
+    oocrpc::time_point drain_end_{}; // once it drains
     int exit_code_ = 0;
     std::exception_ptr failed_;
 };

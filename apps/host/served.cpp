@@ -1,10 +1,10 @@
 #include "served.hpp"
 
-#include <algorithm>
-
 #include <oocrpc/error.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/server.hpp>
+
+#include "listening_sockets.hpp"
 
 namespace host {
 
@@ -120,10 +120,10 @@ server_options served::logged_options() const {
     return options;
 }
 
-/// The URL to bind: with the port that was picked before for port 0.
-url served::picked(const std::string& at) {
-    const auto before = with_.picked.find(path() + " " + at);
-    return before == with_.picked.end() ? url::parse(at) : before->second;
+std::vector<url> served::wanted() const {
+    std::vector<url> all;
+    for (const auto& at : how_.urls) all.push_back(url::parse(at));
+    return all;
 }
 
 void served::listen(run_state& state) {
@@ -136,44 +136,19 @@ void served::listen(run_state& state) {
         state.lanes.push_back(std::make_unique<lane>(io));
         state.lanes[i]->idle = std::make_shared<server>(io.get_executor(), options);
     }
+    const listening_sockets::opened_by here(with_.loops.first().get_executor(), path());
+    std::vector<url> addresses;
     for (const auto& at : how_.urls) {
-        const auto where = picked(at);
-        claim(where);
-        auto bound = state.lanes[0]->idle->listen(where);
+        auto bound = state.lanes[0]->idle->listen(at);
         for (std::size_t i = 1; i < lanes; ++i) state.lanes[i]->idle->listen(bound);
-        with_.picked.insert_or_assign(path() + " " + at, bound);
-        with_.listening.emplace(bound.to_string(), path());
-        addresses_.push_back(std::move(bound));
+        addresses.push_back(std::move(bound));
     }
-}
-
-/// The sockets of the process are shared by who asks for one address, which is meant for one
-/// component and its replacement: two components would each get some of the clients.
-void served::claim(const url& at) {
-    const auto [first, last] = with_.listening.equal_range(at.to_string());
-    for (auto i = first; i != last; ++i)
-        if (i->second != path())
-            throw rpc_error(errc::unavailable, "cannot listen on " + at.to_string() + ": '" +
-                                                   i->second + "' does already");
-}
-
-void served::give_back() {
-    for (const auto& at : addresses_) {
-        const auto [first, last] = with_.listening.equal_range(at.to_string());
-        const auto mine = std::find_if(first, last, [&](auto& l) { return l.second == path(); });
-        if (mine != last) with_.listening.erase(mine);
-    }
-    addresses_.clear();
+    addresses_ = std::move(addresses);
 }
 
 awaitable<void> served::on_start() {
     auto state = std::make_shared<run_state>(co_await this_coro::executor);
-    try {
-        listen(*state);
-    } catch (...) {
-        give_back();
-        throw;
-    }
+    listen(*state);
     state->owner = this;
     state_ = state;
     for (const auto& at : addresses_)
@@ -186,7 +161,7 @@ awaitable<void> served::on_start() {
 awaitable<void> served::on_stop() {
     auto state = std::exchange(state_, nullptr);
     state->owner = nullptr;
-    give_back();
+    addresses_.clear();
     state->drain();
     bool cut_short = false;
     try {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "counters.hpp"
 #include "gate.hpp"
+#include "listening.hpp"
 #include "workers.hpp"
 
 namespace host {
@@ -20,11 +20,6 @@ struct serving {
     workers& loops;
     gate& begin; ///< nobody is served before it is open
     std::shared_ptr<call_counters> counters;
-    /// The ports that were picked where 0 was asked for, so that a replacement has them, too: by
-    /// the component's path and the URL.
-    std::map<std::string, oocrpc::url> picked;
-    /// Which component listens where: URL and path.
-    std::multimap<std::string, std::string> listening;
     std::function<void(oocrpc::log_level, const std::string& component, std::string_view message,
                        const oocrpc::log_fields&)>
         log; ///< thread-safe
@@ -34,13 +29,14 @@ struct serving {
 ///
 /// Binds when it starts, accepts when the gate opens, drains when it stops. Lives on the first
 /// loop, also where it serves on others.
-class served final : public oocrpc::component {
+class served final : public oocrpc::component, public listening {
   public:
     served(std::string name, serving& with, oocrpc::handler h, oocrpc::serve_options how);
     ~served() override;
 
     /// Where it listens, while it runs.
     const std::vector<oocrpc::url>& addresses() const noexcept { return addresses_; }
+    std::vector<oocrpc::url> wanted() const override;
 
   protected:
     oocrpc::awaitable<void> on_start() override;
@@ -51,9 +47,6 @@ class served final : public oocrpc::component {
     struct run_state;
 
     void listen(run_state& state);
-    oocrpc::url picked(const std::string& at);
-    void claim(const oocrpc::url& at);
-    void give_back();
     oocrpc::server_options logged_options() const;
     void log(oocrpc::log_level level, std::string_view message,
              const oocrpc::log_fields& fields) const;

@@ -1,5 +1,7 @@
 #include "text_component.hpp"
 
+#include "listening_sockets.hpp"
+
 namespace host {
 
 text_component::text_component(std::string name, oocrpc::plugin_host& owner, oocrpc::host_port at,
@@ -15,9 +17,18 @@ oocrpc::awaitable<void> text_component::run(oocrpc::plugin_host& owner, text_ser
     co_await bound.run();
 }
 
+std::vector<oocrpc::url> text_component::wanted() const {
+    oocrpc::url at;
+    at.protocol = "text";
+    at.host = at_.host;
+    at.port = at_.port;
+    return {at};
+}
+
 oocrpc::awaitable<void> text_component::on_start() {
     text_options how;
     how.drain_timeout = owner_.drain_timeout();
+    const listening_sockets::opened_by here(owner_.executor(), path());
     server_.emplace(owner_.executor(), at_, serve_, how);
     owner_.also_ready_on(server_->address());
     co_await task_component::on_start();

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include <oocrpc/clock.hpp>
 #include <oocrpc/error.hpp>
+#include <oocrpc/task_group.hpp>
 
 #include "exit.hpp"
 
@@ -35,31 +37,32 @@ std::string text_of(const std::exception_ptr& e) {
     }
 }
 
-tree::tree(settings all, workers& loops, log& to, application_options how)
+tree::tree(settings all, workers& loops, listening_sockets& sockets, log& to,
+           application_options how)
     : settings_(std::move(all)),
+      sockets_(sockets),
       log_(to),
-      serving_{loops, begin_, counters_, {}, {}, {}},
+      serving_{loops, begin_, counters_, {}},
       root_("oocrpcd", std::move(how)) {
     serving_.log = [&to](log_level level, const std::string& name, std::string_view message,
                          const log_fields& fields) { to.write(level, name, message, fields); };
     root_.on_event = [this](const component_event& e) { on_event(e); };
     for (const auto& s : settings_.components) {
-        auto m = make(s);
-        root_.add(std::move(m.made), s.policy);
+        auto m = make(s, settings_.host);
+        root_.add(std::move(m.what), s.policy);
         hosts_.emplace(s.name, std::move(m.host));
     }
 }
 
 tree::~tree() = default;
 
-tree::member tree::make(const component_settings& s) {
+tree::member tree::make(const component_settings& s, const option_values& host) {
     member m;
-    m.host =
-        std::make_unique<component_host>(s, serving_, settings_.host.duration("drain-timeout"));
+    m.host = std::make_unique<component_host>(s, serving_, host.duration("drain-timeout"));
     const auto of = s.name + ": ";
     try {
-        m.made = s.of->make(*m.host);
-        if (!m.made || m.made->name() != s.name)
+        m.what = s.of->make(*m.host);
+        if (!m.what || m.what->name() != s.name)
             throw std::logic_error("the plugin made no component of that name");
     } catch (const host::failure& e) {
         throw host::failure(e.code(), of + e.what());
@@ -72,63 +75,112 @@ tree::member tree::make(const component_settings& s) {
     return m;
 }
 
-awaitable<tree::changes> tree::reload(settings next) {
-    const auto before = std::exchange(settings_.host, next.host);
+std::vector<tree::member> tree::make_changed(const settings& next) {
     std::vector<member> made;
-    try {
-        for (const auto& s : next.components) {
-            const auto* old = find(settings_.components, s.name);
-            if (!old || !same(*old, s)) made.push_back(make(s));
-        }
-    } catch (...) {
-        settings_.host = before;
-        throw;
+    for (const auto& s : next.components) {
+        const auto* old = find(settings_.components, s.name);
+        if (!old || !same(*old, s)) made.push_back(make(s, next.host));
     }
-    changes done;
+    return made;
+}
+
+/// What `next` takes from a component, others may have at once.
+void tree::announce_end(const std::vector<member>& made, const settings& next) {
+    for (const auto& m : made) sockets_.will_end(m.host->name());
     for (const auto& s : settings_.components)
-        if (!find(next.components, s.name)) co_await remove(s.name, done);
-    for (auto& m : made) co_await put(std::move(m), done);
-    // One that failed keeps what it had, so that the next reload tries again.
-    for (auto& s : next.components)
-        if (std::ranges::count(done.failed, s.name)) {
-            const auto* old = find(settings_.components, s.name);
-            if (old) s = *old;
-        }
-    std::erase_if(next.components, [&](const component_settings& s) {
-        return std::ranges::count(done.failed, s.name) && !find(settings_.components, s.name);
-    });
-    settings_.components = std::move(next.components);
+        if (!find(next.components, s.name)) sockets_.will_end(s.name);
+}
+
+awaitable<tree::changes> tree::reload(settings next) {
+    auto made = make_changed(next);
+    announce_end(made, next);
+    changes done;
+    std::vector<member> old;
+    std::exception_ptr cancelled;
+    try {
+        for (auto& m : made) co_await put(std::move(m), done, old);
+    } catch (const std::exception&) {
+        cancelled = std::current_exception();
+    }
+    take(std::move(next), done, old);
+    // Also where this is cancelled by now: then each stop is begun and cancelled.
+    co_await this_coro::throw_if_cancelled(false);
+    co_await drain(std::move(old));
+    co_await this_coro::throw_if_cancelled(true);
+    if (cancelled) std::rethrow_exception(cancelled);
     co_return done;
 }
 
-awaitable<void> tree::remove(std::string name, changes& done) {
-    try {
-        const auto gone = co_await root_.remove(name);
-        done.removed.push_back(name);
-    } catch (const std::exception&) {
-        log_.write(log_level::error, name, "did not stop well",
-                   {{"reason", text_of(std::current_exception())}});
-        done.removed.push_back(name);
-    }
-    hosts_.erase(name);
-}
-
-awaitable<void> tree::put(member m, changes& done) {
+awaitable<void> tree::put(member m, changes& done, std::vector<member>& old) {
     const auto name = m.host->name();
     const auto policy = m.host->settings().policy;
     const bool replacing = root_.find(name) != nullptr;
+    member before;
     try {
         if (replacing)
-            co_await root_.replace(std::move(m.made), policy);
+            before.what = co_await root_.replace(std::move(m.what), policy);
         else
-            co_await root_.add_running(std::move(m.made), policy);
-        (replacing ? done.replaced : done.added).push_back(name);
-        // The old one is gone with its component.
-        hosts_.insert_or_assign(name, std::move(m.host));
+            co_await root_.add_running(std::move(m.what), policy);
     } catch (const std::exception&) {
         log_.write(log_level::error, name, "does not start",
                    {{"reason", text_of(std::current_exception())}});
         done.failed.push_back(name);
+        if (replacing) keep(name, old);
+        co_return;
+    }
+    (replacing ? done.replaced : done.added).push_back(name);
+    before.host = std::exchange(hosts_[name], std::move(m.host));
+    if (replacing) old.push_back(std::move(before));
+}
+
+/// The old one goes on where its replacement does not start. Where it listens somebody else may do
+/// so by now, as the settings say; then it has to go, as they cannot share the connections.
+void tree::keep(const std::string& name, std::vector<member>& old) {
+    const auto taken_by = sockets_.goes_on(name);
+    if (taken_by.empty()) return;
+    log_.write(log_level::error, name, "ends, its address is in use", {{"by", taken_by}});
+    old.push_back({std::move(hosts_.extract(name).mapped()), nullptr});
+}
+
+/// The settings are what runs now: one that failed has those it had, or none, so that the next
+/// reload tries again.
+void tree::take(settings next, changes& done, std::vector<member>& old) {
+    for (const auto& s : settings_.components) {
+        if (find(next.components, s.name)) continue;
+        done.removed.push_back(s.name);
+        old.push_back({std::move(hosts_.extract(s.name).mapped()), nullptr});
+    }
+    for (auto& s : next.components)
+        if (const auto* had = find(settings_.components, s.name);
+            had && std::ranges::count(done.failed, s.name))
+            s = *had;
+    std::erase_if(next.components, [&](const auto& s) { return !hosts_.contains(s.name); });
+    settings_ = std::move(next);
+}
+
+awaitable<void> tree::drain(std::vector<member> old) {
+    const auto executor = co_await this_coro::executor;
+    task_group stopping(executor);
+    for (auto& m : old) stopping.spawn(stop(std::move(m)));
+    timer limit(executor);
+    limit.arm(clock::of(executor).after(settings_.host.duration("drain-timeout")),
+              [&stopping] { stopping.cancel(); });
+    co_await stopping.join();
+}
+
+/// Stops it and destroys it, before what it sees of the host.
+awaitable<void> tree::stop(member old) {
+    const auto name = old.host->name();
+    try {
+        if (!old.what) {
+            old.what = co_await root_.remove(name);
+        } else {
+            co_await old.what->stop();
+            log_.write(log_level::info, name, "stopped");
+        }
+    } catch (const std::exception&) {
+        log_.write(log_level::error, name, "did not stop well",
+                   {{"reason", text_of(std::current_exception())}});
     }
 }
 

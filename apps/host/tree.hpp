@@ -7,6 +7,7 @@
 #include <oocrpc/application.hpp>
 
 #include "component_host.hpp"
+#include "listening_sockets.hpp"
 #include "log.hpp"
 
 namespace host {
@@ -19,8 +20,10 @@ std::string text_of(const std::exception_ptr& e);
 /// Lives on the first loop.
 class tree {
   public:
-    /// Makes all components. Throws what a plugin throws, as a failure that names the component.
-    tree(settings all, workers& loops, log& to, oocrpc::application_options how);
+    /// Makes all components, which bind nothing yet. `sockets` is the network of `loops`. Throws
+    /// what a plugin throws, as a failure that names the component.
+    tree(settings all, workers& loops, listening_sockets& sockets, log& to,
+         oocrpc::application_options how);
     ~tree();
 
     /// As oocrpc::application::run().
@@ -32,16 +35,18 @@ class tree {
     /// What reload() did.
     struct changes {
         std::vector<std::string> added, replaced, removed, failed;
-        bool none() const noexcept {
-            return added.empty() && replaced.empty() && removed.empty() && failed.empty();
-        }
     };
-    /// Makes the tree what `next` says: components whose settings are the same go on untouched, one
-    /// that is replaced runs until the new one has started, and where that does not start, goes on.
-    /// The order in which components were started stays. Throws a failure where a plugin refuses
-    /// its settings; then nothing has changed.
+    /// Makes the tree what `next` says; components whose settings are the same go on untouched.
+    ///
+    /// First all start that are new or replace another, on the sockets of those that go, wherever
+    /// an address moves to; then those that go drain, side by side, for the drain timeout, after
+    /// which they are cancelled. One that does not start leaves the old one running, unless another
+    /// has its address by then. The order in which components were started stays. Throws a failure
+    /// where a plugin refuses its settings; then nothing has changed. Being cancelled cuts the
+    /// drain short.
     oocrpc::awaitable<changes> reload(settings next);
 
+    const oocrpc::component_group& root() const noexcept { return root_; }
     const settings& current() const noexcept { return settings_; }
     /// Where all of it is served, for people: `oocrpc://127.0.0.1:9000, text 127.0.0.1:9001`.
     std::string addresses() const;
@@ -51,17 +56,24 @@ class tree {
     std::exception_ptr failure() const noexcept { return root_.failure(); }
 
   private:
+    /// A component and what it sees of the host, which it uses to its end.
     struct member {
         std::unique_ptr<component_host> host;
-        std::unique_ptr<oocrpc::component> made; // until it is in the tree
+        std::unique_ptr<oocrpc::component> what; // null: it is in the tree
     };
 
-    member make(const component_settings& s);
-    oocrpc::awaitable<void> remove(std::string name, changes& done);
-    oocrpc::awaitable<void> put(member m, changes& done);
+    member make(const component_settings& s, const oocrpc::option_values& host);
+    std::vector<member> make_changed(const settings& next);
+    void announce_end(const std::vector<member>& made, const settings& next);
+    oocrpc::awaitable<void> put(member m, changes& done, std::vector<member>& old);
+    void keep(const std::string& name, std::vector<member>& old);
+    void take(settings next, changes& done, std::vector<member>& old);
+    oocrpc::awaitable<void> drain(std::vector<member> old);
+    oocrpc::awaitable<void> stop(member old);
     void on_event(const oocrpc::component_event& e) const;
 
     settings settings_;
+    listening_sockets& sockets_;
     log& log_;
     gate begin_;
     std::shared_ptr<call_counters> counters_ = std::make_shared<call_counters>();

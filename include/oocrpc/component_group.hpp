@@ -44,10 +44,11 @@ class component_group : public component {
     /// Stops the component of that name, if it runs, takes it out and returns it; null where there
     /// is none. What stopping throws is thrown when it is out.
     awaitable<std::unique_ptr<component>> remove(std::string name);
-    /// Takes the place of the component of the same name: starts `c`, then stops and destroys the
-    /// old one, so that one of the two always runs. Where `c` does not start, the old one stays and
-    /// the error is thrown.
-    awaitable<void> replace(std::unique_ptr<component> c, failure_policy policy = {});
+    /// Takes the place of the component of the same name: starts `c` and returns the old one, which
+    /// runs still and is the caller's to stop. Where `c` does not start, the old one stays and the
+    /// error is thrown.
+    awaitable<std::unique_ptr<component>> replace(std::unique_ptr<component> c,
+                                                  failure_policy policy = {});
 
     /// The component of that name, or of that path below this group (`proxy.cache`); null where
     /// there is none.

@@ -142,6 +142,45 @@ def check_reads_a_file_and_starts_nothing():
     assert "No such file" in refused(66, OOCRPCD, "--check", "/no/such/file")
 
 
+def check_tells_what_would_not_start():
+    with tempfile.TemporaryDirectory() as directory:
+        def component(name, plugin, *lines, listen=ANY):
+            return "\n".join(["[[component]]", f'name = "{name}"', f'plugin = "{plugin}"',
+                              f'listen = "{listen}"', *lines, ""])
+
+        unix = f"oocrpc+unix://{directory}/s"
+        demo = component("a", "demo")
+        path = pathlib.Path(directory, "app.toml")
+        for text, code, why in (
+                ('[host]\nuser = "no-such-user"\n' + demo, 64, "no-such-user"),
+                ('[host]\ngroup = "no-such-group"\n' + demo, 64, "no-such-group"),
+                ('[host]\numask = "7777"\n' + demo, 78, "umask: '7777'"),
+                ('[host]\nrundir = "nowhere"\n' + demo, 78,
+                 f"rundir: '{os.path.realpath(directory)}/nowhere' is no directory"),
+                ('[host]\nchroot = "app.toml"\n' + demo, 78, "app.toml' is no directory"),
+                (demo + component("p", "poetry", 'poem = "/no/poem"'), 66,
+                 "p: cannot read '/no/poem'"),
+                (component("p", "poetry", f'poem = "{POEM}"', "bytes = 7"), 64,
+                 "p: --bytes needs --delay"),
+                (component("p", "proxy"), 64, "p: --upstream is required"),
+                (component("p", "proxy", f'upstream = "{ANY}"', 'text = "127.0.0.1:1=x.y"',
+                           listen="oocrpc://localhost:1"), 78,
+                 "p.server: cannot listen on oocrpc://localhost:1: 'p.text-1' does already"),
+                (component("a", "demo", listen="oocrpc://0.0.0.0:7") +
+                 component("b", "demo", listen="oocrpc://127.0.0.1:7"), 78,
+                 "b: cannot listen on oocrpc://127.0.0.1:7: 'a' does already"),
+                (component("a", "demo", listen=unix) +
+                 component("b", "demo", listen=unix[:-1] + "./s"), 78, "'a' does already")):
+            path.write_text(text)
+            line = refused(code, OOCRPCD, "--check", "app.toml", directory=directory)
+            assert why in line, line
+        path.write_text(demo + component("b", "demo") + component("c", "demo", listen=unix))
+        assert told(OOCRPCD, "--check", path) == f"{path}: ok, 3 components\n"
+        assert os.listdir(directory) == ["app.toml"]
+        line = refused(64, OOCRPCD, "--check", path, "--config", path)
+        assert "--check FILE and --config FILE exclude each other" in line, line
+
+
 def variables_that_are_wrong_are_named():
     line = refused(78, OOCRPCD, "--show-config", "demo", "--listen", ANY, OOCRPC_THREADS="many")
     assert "OOCRPC_THREADS: 'many'" in line, line
@@ -231,6 +270,7 @@ def main():
         host_options_go_before_and_after_the_name,
         show_config_says_where_each_value_came_from,
         check_reads_a_file_and_starts_nothing,
+        check_tells_what_would_not_start,
         variables_that_are_wrong_are_named,
         every_option_is_in_every_document,
         the_manual_page_is_good_roff,

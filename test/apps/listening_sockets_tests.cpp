@@ -67,6 +67,24 @@ bool connects(const url& at) {
     return !ec;
 }
 
+using opened_by = listening_sockets::opened_by;
+
+/// As a component's listener.
+std::unique_ptr<listener> listen_as(const char* path, loops& l, const url& at,
+                                    port_sharing how = exclusive) {
+    const opened_by me(l.a.get_executor(), path);
+    return l.listen(l.a, at, how);
+}
+
+std::string refusal_of(const char* path, loops& l, const url& at) {
+    try {
+        listen_as(path, l, at);
+    } catch (const rpc_error& e) {
+        return e.detail();
+    }
+    return "";
+}
+
 /// What arrives at `from` of one connection that was made before.
 bool accepts(asio::io_context& io, listener& from) {
     bool accepted = false;
@@ -77,6 +95,10 @@ bool accepts(asio::io_context& io, listener& from) {
     while (!accepted && io.run_one_for(std::chrono::seconds(20)) > 0) {
     }
     return accepted;
+}
+
+bool accepts_after_connecting(asio::io_context& io, listener& from) {
+    return connects(from.address()) && accepts(io, from);
 }
 
 std::string refusal(loops& l, asio::io_context& on, const url& at, port_sharing how = exclusive) {
@@ -221,6 +243,73 @@ TEST_CASE("an address is the same one however it is written") {
     two.reset();
     CHECK(connects(with_port("127.0.0.1", port)));
     CHECK(accepts(l.a, *three));
+}
+
+TEST_CASE("an address is one component's, however it is written, until its listener is closed") {
+    loops l;
+    auto one = listen_as("a", l, any_port);
+    const auto at = with_port("localhost", one->address().port);
+    CHECK(refusal_of("b", l, at) == "cannot listen on " + at.to_string() + ": 'a' does already");
+    CHECK(refusal(l, l.b, at, shared) != "");
+    auto next = listen_as("a", l, at);
+    one.reset();
+    auto unknown = l.listen(l.a, any_port);
+    CHECK(refusal_of("b", l, unknown->address()).ends_with(": another component does already"));
+    CHECK(refusal_of("b", l, at) != "");
+    next.reset();
+    CHECK(refusal_of("b", l, at).empty());
+}
+
+TEST_CASE("where a component is about to end others may listen, unless it goes on after all") {
+    loops l;
+    auto one = listen_as("a.server", l, any_port);
+    const auto at = one->address();
+    l.net->will_end("a");
+    CHECK(l.net->goes_on("a").empty());
+    CHECK(refusal_of("b", l, at).ends_with("'a.server' does already"));
+    l.net->will_end("a");
+    auto other = listen_as("b", l, at);
+    CHECK(l.net->goes_on("a") == "b");
+    CHECK(refusal_of("a.server", l, at).ends_with("'b' does already"));
+    one.reset();
+    CHECK(accepts_after_connecting(l.a, *other));
+    l.net->will_end("a"); // means no other name that begins like it
+    auto long_name = listen_as("ab", l, any_port);
+    l.net->will_end("a");
+    CHECK(refusal_of("b", l, long_name->address()) != "");
+}
+
+TEST_CASE("a component has the port again that was picked for it") {
+    loops l;
+    auto one = listen_as("a", l, any_port);
+    const auto at = one->address();
+    CHECK(listen_as("a", l, any_port)->address() == at);
+    CHECK(listen_as("b", l, any_port)->address() != at);
+    one.reset();
+    CHECK(listen_as("a", l, any_port)->address() == at);
+    l.net->release_unused();
+    given<> other(tcp::endpoint(asio::ip::make_address(at.host), at.port)); // it is free
+    CHECK(listen_as("a", l, any_port)->address() != at);
+}
+
+TEST_CASE("an address goes from one loop to all and back, and nobody waits for nobody") {
+    loops l;
+    auto one = l.listen(l.a, any_port);
+    const auto at = one->address();
+    auto first = l.listen(l.a, at, shared);
+    auto second = l.listen(l.b, at, shared);
+    one.reset();
+    CHECK(accepts_after_connecting(l.b, *second));
+    first.reset();
+    second.reset();
+    l.net->release_unused();
+
+    first = l.listen(l.a, at, shared);
+    second = l.listen(l.b, at, shared);
+    auto only = l.listen(l.a, at);
+    first.reset();
+    second.reset();
+    for (int i = 0; i < 20; ++i) CHECK(accepts_after_connecting(l.a, *only));
 }
 
 TEST_CASE("servers replace each other a hundred times under load, and no call fails") {

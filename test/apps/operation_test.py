@@ -199,6 +199,25 @@ def what_is_wrong_is_one_exact_line():
         assert done.returncode in (69, 70), done
 
 
+def two_components_never_listen_at_one_address():
+    with listening() as free:
+        port = port_of(free)
+    one, same = f"oocrpc://127.0.0.1:{port}", f"mongodb://localhost:{port}"
+    for second, shown in (
+            (component("b", "transform", same), same),
+            (component("b", "poetry", poem=POEM, text=f"127.0.0.1:{port}"), f"127.0.0.1:{port}")):
+        with place() as at:
+            at.write("app.toml", component("a", "demo", one) + second)
+            for threads in (1, 2):
+                done = run("--threads", threads, "--config", "app.toml", directory=at.path)
+                line = done.stderr.splitlines()[-1]
+                assert done.returncode == 69 and done.stdout == "", done
+                assert line == f"oocrpcd: cannot listen on {shown}: 'a' does already", line
+            line = refused(78, "--check", "app.toml", directory=at.path)
+            assert line.endswith(f": cannot listen on {shown}: 'a' does already"), line
+            assert line.startswith("oocrpcd: b"), line
+
+
 main([
     suspended_calls_and_tasks_are_written_to_the_log,
     all_threads_serve_and_all_drain,
@@ -209,4 +228,5 @@ main([
     json_lines_have_exactly_the_documented_members,
     nothing_is_forged_in_a_text_log,
     what_is_wrong_is_one_exact_line,
+    two_components_never_listen_at_one_address,
 ])

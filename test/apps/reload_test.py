@@ -2,15 +2,35 @@
 
 Each test is a sentence; none waits for a time to pass, all for something to happen.
 """
+import contextlib
 import pathlib
 import signal
 import socket
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from oocrpc_base import client  # noqa: E402
 from oocrpcd_process import (  # noqa: E402
-    POEM, call, component, demo, listening, main, place, port_of, sleeping, until, where)
+    FAILING, POEM, call, component, demo, listening, main, place, port_of, sleeping, until, where)
+
+DIRS = ("--plugin-dir", pathlib.Path(FAILING).parent)
+SUM, LOWER = ("demo.add", 1, 2), ("transform.cummingsify", "A")
+
+
+def free_urls(count):
+    """URLs where nobody listens."""
+    with contextlib.ExitStack() as all_of_them:
+        ports = [port_of(all_of_them.enter_context(listening())) for _ in range(count)]
+    return [f"oocrpc://127.0.0.1:{port}" for port in ports]
+
+
+def is_refused(url):
+    try:
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 20).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def a_reload_adds_removes_and_replaces():
@@ -208,6 +228,127 @@ def a_reload_while_it_drains_changes_nothing():
             assert not d.entries("started", "b")
 
 
+def an_old_component_that_fails_to_stop_is_told_and_the_new_one_serves():
+    with place() as at:
+        def tree(**how):
+            return component("steady", "demo") + component("shaky", "failing", **how)
+
+        app = at.write("app.toml", tree(stop="throws"))
+        with at.foreground(*DIRS, "--config", app) as d:
+            url = where(d, "shaky.server")
+            app.write_text(tree(stop="throws", max_in_flight=7))
+            assert d.reload()["fields"] == {"replaced": "shaky"}
+            assert "told to fail" in d.seen("did not stop well", "shaky")["reason"]
+            assert where(d, "shaky.server") == url and not is_refused(url)
+            assert d.reload()["fields"] == {}
+            app.write_text(component("steady", "demo"))
+            assert d.reload()["fields"] == {"removed": "shaky"}
+            assert is_refused(url)
+            assert call(where(d, "steady"), *SUM) == 3
+
+
+def an_old_component_that_hangs_gets_the_drain_timeout():
+    with place() as at:
+        def tree(drain, **how):
+            return f'[host]\ndrain-timeout = "{drain}"\n' + component("a", "failing", **how)
+
+        app = at.write("app.toml", tree("200ms", stop="hangs"))
+        with at.foreground(*DIRS, "--config", app) as d:
+            for number in (1, 2):
+                app.write_text(tree("200ms", stop="hangs", max_in_flight=number))
+                assert d.reload()["fields"] == {"replaced": "a"}
+            app.write_text(tree("200ms") + component("b", "demo"))
+            assert d.reload()["fields"] == {"added": "b", "replaced": "a"}
+            assert call(where(d, "b"), *SUM) == 3
+    for how in ({"start": "hangs"}, {"max_in_flight": 7}):
+        with place() as at:
+            app = at.write("app.toml", tree("1s", stop="hangs"))
+            with at.foreground(*DIRS, "--config", app) as d:
+                app.write_text(tree("1s", **how))
+                d.kill(signal.SIGHUP)  # which waits for the one or the other
+                d.seen("started", "a.task" if "start" in how else "a", count=2)
+                start = time.monotonic()
+                assert d.stop() == 0
+                assert time.monotonic() - start < 8
+
+
+def addresses_move_between_components():
+    for threads in (1, 2):
+        with place() as at:
+            one, other, third = free_urls(3)
+
+            def tree(*urls):
+                return (component("a", "demo", urls[0]) + component("b", "transform", urls[1]) +
+                        component("c", "proxy", urls[2], upstream=urls[0]))
+
+            app = at.write("app.toml", tree(one, other, third))
+            with at.foreground("--threads", threads, "--config", app) as d:
+                for urls in ((other, one, third), (third, one, other), (one, other, third)):
+                    app.write_text(tree(*urls))
+                    fields = d.reload()["fields"]
+                    assert set(fields) == {"replaced"}, (fields, d.entries("does not start"))
+                    for _ in range(10):
+                        assert call(urls[0], *SUM) == 3 and call(urls[1], *LOWER) == "a"
+                        assert call(urls[2], *SUM) == 3
+                app.write_text(component("c", "transform", one) + component("b", "demo", other))
+                assert d.reload()["fields"] == {"replaced": "c,b", "removed": "a"}
+                assert call(one, *LOWER) == "a" and call(other, *SUM) == 3
+                assert is_refused(third)
+
+
+def a_component_gets_another_name_and_no_call_waits():
+    with place() as at:
+        url, = free_urls(1)
+        app = at.write("app.toml", component("a", "demo", url))
+        with at.foreground("--config", app) as d, sleeping(url, 1500) as c:
+            app.write_text(component("z", "demo", url))
+            d.kill(signal.SIGHUP)
+            d.seen("started", "z")
+            for _ in range(10):
+                assert call(url, *SUM) == 3
+            assert not d.entries("reloaded")  # the old one drains
+            assert c.receive() == 1500
+            assert d.seen("reloaded") == {"added": "z", "removed": "a"}
+            assert call(url, *SUM) == 3
+
+
+def an_address_that_was_given_away_is_not_shared_with_one_that_stays():
+    with place() as at, listening() as taken:
+        one, other = free_urls(2)
+        nowhere = f"oocrpc://127.0.0.1:{port_of(taken)}"
+        app = at.write("app.toml", component("a", "demo", one) + component("b", "transform", other))
+        with at.foreground("--config", app) as d:
+            # The one that keeps its address, as the other is free, comes first.
+            app.write_text(component("a", "demo", nowhere) + component("b", "transform", one))
+            assert d.reload()["fields"] == {"failed": "a,b"}
+            assert d.entries("does not start", "b")[-1]["fields"]["reason"] == \
+                f"cannot listen on {one}: 'a' does already"
+            assert call(one, *SUM) == 3 and call(other, *LOWER) == "a"
+            app.write_text(component("b", "transform", one) + component("a", "demo", nowhere))
+            assert d.reload()["fields"] == {"replaced": "b", "failed": "a"}
+            assert d.entries("ends, its address is in use", "a")[-1]["fields"] == {"by": "b"}
+            for _ in range(10):
+                assert call(one, *LOWER) == "a"
+            taken.close()
+            assert d.reload()["fields"] == {"added": "a"}
+            assert call(nowhere, *SUM) == 3
+
+
+def a_text_port_that_was_picked_stays():
+    with place() as at:
+        def tree(**more):
+            return component("poems", "poetry", poem=POEM, text="127.0.0.1:0", **more)
+
+        app = at.write("app.toml", tree())
+        with at.foreground("--config", app) as d:
+            at_first = d.entries("listening", "poems")[-1]["fields"]["listener"]
+            assert at_first == f"text 127.0.0.1:{d.text[0]}"
+            app.write_text(tree(max_in_flight=7))
+            assert d.reload()["fields"] == {"replaced": "poems"}
+            again = d.entries("listening", "poems")
+            assert len(again) == 2 and again[-1]["fields"]["listener"] == at_first, again
+
+
 main([
     a_reload_adds_removes_and_replaces,
     a_file_that_is_invalid_is_refused_and_the_old_one_goes_on,
@@ -219,4 +360,10 @@ main([
     a_second_signal_cuts_a_reload_short,
     a_reload_that_is_refused_leaves_the_level_of_the_log,
     a_reload_while_it_drains_changes_nothing,
+    an_old_component_that_fails_to_stop_is_told_and_the_new_one_serves,
+    an_old_component_that_hangs_gets_the_drain_timeout,
+    addresses_move_between_components,
+    a_component_gets_another_name_and_no_call_waits,
+    an_address_that_was_given_away_is_not_shared_with_one_that_stays,
+    a_text_port_that_was_picked_stays,
 ])

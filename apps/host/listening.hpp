@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <oocrpc/component_group.hpp>
+#include <oocrpc/url.hpp>
+
+namespace host {
+
+/// A component that listens once it has started, for who wants to know where before that.
+class listening {
+  public:
+    virtual std::vector<oocrpc::url> wanted() const = 0;
+
+  protected:
+    ~listening() = default;
+};
+
+/// Which two of a tree want one address, however it is written; empty: none, as far as can be told
+/// without binding. Host names are resolved, which may take a while.
+std::string address_wanted_twice(const oocrpc::component_group& root);
+
+} // namespace host
