@@ -56,7 +56,7 @@ tree::member tree::make(const component_settings& s) {
     member m;
     m.host =
         std::make_unique<component_host>(s, serving_, settings_.host.duration("drain-timeout"));
-    const auto of = s.name + ": ";
+    const auto of = s.name + (s.file.empty() ? "" : " (" + s.file + ")") + ": ";
     try {
         m.made = s.of->make(*m.host);
         if (!m.made || m.made->name() != s.name)
@@ -68,6 +68,8 @@ tree::member tree::make(const component_settings& s) {
         throw host::failure(e.code() == errc::invalid_argument ? usage_error : unavailable, text);
     } catch (const std::exception& e) {
         throw host::failure(software_error, of + e.what());
+    } catch (...) {
+        throw host::failure(software_error, of + "unknown");
     }
     return m;
 }
