@@ -47,8 +47,6 @@ class tree {
     std::string addresses() const;
     std::string hints() const;
     call_stats calls() const noexcept { return counters_->now(); }
-    /// What failed, where the application stopped because of it.
-    std::exception_ptr failure() const noexcept { return root_.failure(); }
 
   private:
     struct member {
