@@ -76,6 +76,27 @@ def a_plugin_that_crashes_is_one_line_and_the_others_serve():
         assert done.returncode == 0 and str(at.path / "sound.so") in done.stdout, done
 
 
+def a_plugin_that_crashes_at_a_reload_does_no_harm():
+    with place() as at:
+        def tree(directory, more=""):
+            return at.write("app.toml", f'[host]\nthreads = 4\nplugin-dir = ["{directory}"]\n' +
+                            component("a", "demo") + more)
+
+        for name in ("none", "new"):
+            (at.path / name).mkdir()
+        for name in ("throws", "function"):
+            shutil.copy(BROKEN / f"{name}.so", at.path / "new")
+        shutil.copy(FAILING, at.path / "new")
+        with at.foreground("--config", tree(at.path / "none")) as d:
+            tree(at.path / "new", component("b", "failing"))
+            assert d.reload()["fields"] == {"added": "b"}
+            said = [e["message"] for e in d.entries(component="host") if e["level"] == "error"]
+            assert len(said) == 2 and f"{at.path}/new/throws.so: it crashed: Aborted" in said[1], \
+                said
+            assert d.entries("listening", "b.server")
+            assert call(d.urls[0], "add", 1, 2) == 3
+
+
 def a_factory_that_throws_stops_the_start_with_component_and_file():
     with place() as at:
         file = shutil.copy(BROKEN / "refuses.so", at.path)
@@ -242,6 +263,7 @@ main([
     suspended_calls_and_tasks_are_written_to_the_log,
     what_an_operator_asks_for_is_written_at_any_level,
     a_plugin_that_crashes_is_one_line_and_the_others_serve,
+    a_plugin_that_crashes_at_a_reload_does_no_harm,
     a_factory_that_throws_stops_the_start_with_component_and_file,
     all_threads_serve_and_all_drain,
     a_second_signal_stops_at_once,
