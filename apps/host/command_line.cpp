@@ -231,7 +231,7 @@ int obey(const program& p, const request& r, plugins& known) {
 
 int main(const program& p, const std::vector<const oocrpc::plugin*>& built_in, int argc,
          char** argv) {
-    plugins known(built_in);
+    plugins known(p.name, built_in);
     load_plugins(p.offered(host_options()), known, argc, argv);
     command_line line(p, known);
     return main(line.app(), argc, argv, [&] { return obey(p, line.parsed(), known); });

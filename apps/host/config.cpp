@@ -98,6 +98,7 @@ class config_file::reader {
     component_settings component(const toml::table& from, const plugins& known) const {
         const auto& of = plugin_of(from, known);
         component_settings one{of.of->name, of.of, option_values(of.options)};
+        one.file = of.file;
         option_values own(component_keys);
         fill(from, {{of.options, &one.values}, {component_keys, &own}});
         if (own.given("name")) one.name = own.text("name");

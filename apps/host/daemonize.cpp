@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,12 @@ bool told_ready(int pipe) {
     }
 }
 
+/// Has the kernel send that signal when the parent ends, which may have happened already.
+void end_with(pid_t parent, int signal) {
+    if (::prctl(PR_SET_PDEATHSIG, signal) != 0) cannot("ask for the end of the parent");
+    if (::getppid() != parent) ::raise(signal);
+}
+
 /// What called daemonize(): ends as the session's leader does, which knows.
 [[noreturn]] void end_as(pid_t leader) {
     const int status = wait_for(leader);
@@ -93,8 +100,11 @@ void startup_report::ready() noexcept {
     std::cout.flush();
     ::dup2(null_, STDOUT_FILENO);
     ::dup2(null_, STDERR_FILENO);
-    while (::send(pipe_, &is_ready, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    ::prctl(PR_SET_PDEATHSIG, 0); // from now on it may end
+    ssize_t told = 0;
+    while ((told = ::send(pipe_, &is_ready, 1, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
     }
+    if (told < 0) ::raise(SIGTERM); // which a change of the user has kept the kernel from
     close_if_open(pipe_);
     close_if_open(null_);
 }
@@ -108,16 +118,20 @@ startup_report daemonize() {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipe) != 0) cannot("make a pipe");
     std::signal(SIGCHLD, SIG_DFL); // where it was ignored, nobody could be waited for
 
+    const pid_t caller = ::getpid();
     if (const pid_t leader = fork_or_throw(); leader != 0) {
         ::close(pipe[0]);
         ::close(pipe[1]);
         end_as(leader);
     }
+    end_with(caller, SIGKILL);
+    const pid_t parent = ::getpid();
     if (::setsid() < 0) cannot("begin a session");
     if (const pid_t daemon = fork_or_throw(); daemon != 0) {
         ::close(pipe[1]);
         lead(daemon, pipe[0]);
     }
+    end_with(parent, SIGTERM);
     ::close(pipe[0]);
     if (::dup2(null, STDIN_FILENO) < 0) cannot("redirect stdin");
     return startup_report(pipe[1], null);

@@ -22,6 +22,8 @@ class startup_report {
     ~startup_report();
 
     /// The daemon serves: the parent ends with 0, and stdout and stderr go to /dev/null. Once.
+    ///
+    /// Where the parent has been killed nobody knows of the daemon: it gets a SIGTERM.
     void ready() noexcept;
 
   private:
@@ -38,8 +40,9 @@ class startup_report {
 /// What called it waits, as long as the daemon needs, and ends as soon as the daemon is ready, with
 /// 0. Where the daemon ends before that, it ends with the same exit code; the daemon has said why
 /// on stderr, which both still have then. One that ended with 0, or was killed by a signal, is told
-/// on stderr and ends with 70. Called first of all, before threads and event loops exist, since
-/// they do not survive a fork. Throws failure(software_error).
+/// on stderr and ends with 70. Where what called it is killed before the daemon is ready, the
+/// daemon gets a SIGTERM: who has given up waiting wants none. Called first of all, before threads
+/// and event loops exist, since they do not survive a fork. Throws failure(software_error).
 startup_report daemonize();
 
 /// Goes to the directory where relative paths of the options begin. Throws

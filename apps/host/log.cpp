@@ -4,8 +4,10 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <stdexcept>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -61,14 +63,34 @@ spdlog::level::level_enum to_spdlog(log_threshold level) {
     return spdlog::level::err;
 }
 
-bool write_all(int to, std::string_view text) {
-    while (!text.empty()) {
-        const auto n = ::write(to, text.data(), text.size());
+/// How much could be written.
+std::size_t write_all(int to, std::string_view text) {
+    std::size_t done = 0;
+    while (done < text.size()) {
+        const auto n = ::write(to, text.data() + done, text.size() - done);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        text.remove_prefix(static_cast<std::size_t>(n));
+        if (n <= 0) break;
+        done += static_cast<std::size_t>(n);
     }
-    return true;
+    return done;
+}
+
+bool same_file(int a, int b) {
+    struct stat one{};
+    struct stat other{};
+    return ::fstat(a, &one) == 0 && ::fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/// Else somebody may have put it there to have root write to it.
+bool may_be_used(int file, std::optional<uid_t> user) {
+    if (::geteuid() != 0) return true;
+    struct stat found{};
+    return ::fstat(file, &found) == 0 && (found.st_uid == 0 || found.st_uid == user);
+}
+
+[[noreturn]] void cannot_open(int why) {
+    throw std::runtime_error(why == ELOOP ? "it is a symbolic link" : std::strerror(why));
 }
 
 std::string text_of(const std::exception_ptr& e) {
@@ -113,12 +135,15 @@ log::log(log_options how) : how_(std::move(how)), least_(least_of(how_.level)) {
         const auto parent = path.has_parent_path() ? path.parent_path().string() : ".";
         name_ = path.filename().string();
         directory_ = ::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (directory_ >= 0) file_ = open_file();
-        if (file_ < 0) {
-            const int why = errno;
+        try {
+            if (directory_ < 0) cannot_open(errno);
+            const auto now = open_file();
+            file_ = now.file;
+            made_ = now.made;
+        } catch (const std::runtime_error& e) {
             if (directory_ >= 0) ::close(directory_);
             throw failure(bad_configuration,
-                          "cannot open the log '" + how_.file + "': " + std::strerror(why));
+                          "cannot open the log '" + how_.file + "': " + e.what());
         }
     }
     if (how_.to_syslog) ::openlog(how_.program.c_str(), LOG_PID | LOG_NDELAY, LOG_DAEMON);
@@ -145,9 +170,19 @@ log::~log() {
     if (directory_ >= 0) ::close(directory_);
 }
 
-int log::open_file() const {
-    return ::openat(directory_, name_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
-                    0640);
+/// Throws std::runtime_error that says why not.
+log::opened log::open_file() const {
+    const int how = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW;
+    for (;;) { // as long as others remove and make it between our calls
+        opened now{::openat(directory_, name_.c_str(), how), false};
+        if (now.file < 0 && errno == ENOENT)
+            now = {::openat(directory_, name_.c_str(), how | O_CREAT | O_EXCL, 0640), true};
+        if (now.file < 0 && now.made && errno == EEXIST) continue;
+        if (now.file < 0) cannot_open(errno);
+        if (now.made || may_be_used(now.file, how_.user)) return now;
+        ::close(now.file);
+        throw std::runtime_error("it belongs to somebody else");
+    }
 }
 
 void log::set_level(log_threshold level) noexcept {
@@ -158,40 +193,61 @@ void log::set_level(log_threshold level) noexcept {
 void log::write(log_level level, std::string_view component, std::string_view message,
                 const oocrpc::log_fields& fields) {
     if (!enabled(level)) return;
-    const log_record r{std::chrono::system_clock::now(), level, component, message, fields};
-    if (how_.to_syslog) ::syslog(syslog_priority(level), "%s", text_without_time(r).c_str());
-    const bool lines = how_.to_stderr || !how_.file.empty() || !how_.to_syslog;
-    if (lines) write_line((how_.format == log_format::json ? json_line(r) : text_line(r)) + "\n");
+    put({std::chrono::system_clock::now(), level, component, message, fields});
 }
 
-void log::write_line(std::string line) {
+void log::answer(std::string_view component, std::string_view message,
+                 const oocrpc::log_fields& fields) {
+    put({std::chrono::system_clock::now(), log_level::info, component, message, fields});
+}
+
+void log::put(const log_record& r) {
+    if (how_.to_syslog) ::syslog(syslog_priority(r.level), "%s", text_without_time(r).c_str());
+    if (!how_.file.empty() || !how_.to_syslog) write_line(line_of(r));
+}
+
+std::string log::line_of(const log_record& r) const {
+    return (how_.format == log_format::json ? json_line(r) : text_line(r)) + "\n";
+}
+
+void log::write_line(const std::string& line) {
     std::lock_guard lock(mutex_);
-    if (how_.to_stderr || file_ < 0) write_all(STDERR_FILENO, line);
-    if (file_ < 0) return;
+    if (file_ < 0) {
+        write_all(STDERR_FILENO, line);
+        return;
+    }
+    std::string text = torn_ ? "\n" : "";
     if (lost_ > 0) {
         const oocrpc::log_fields fields{{"count", std::to_string(lost_)}};
-        const log_record r{std::chrono::system_clock::now(), log_level::error, how_.program,
-                           "lines of the log were lost", fields};
-        line.insert(0, (how_.format == log_format::json ? json_line(r) : text_line(r)) + "\n");
+        text += line_of({std::chrono::system_clock::now(), log_level::error, how_.program,
+                         "lines of the log were lost", fields});
     }
-    if (write_all(file_, line))
-        lost_ = 0;
-    else
-        ++lost_;
+    const auto before = text.size();
+    text += line;
+    const auto written = write_all(file_, text);
+    if (written > 0) torn_ = text[written - 1] != '\n';
+    if (written >= before) lost_ = 0; // they have been told
+    if (written < text.size()) ++lost_;
+}
+
+void log::give_to(std::optional<uid_t> user, std::optional<gid_t> group) {
+    if (!made_ || ::geteuid() != 0) return;
+    if (::fchown(file_, user.value_or(uid_t(-1)), group.value_or(gid_t(-1))) == 0) return;
+    write(log_level::warn, how_.program, "the log stays root's",
+          {{"file", how_.file}, {"error", std::strerror(errno)}});
 }
 
 void log::reopen() {
     if (directory_ < 0) return;
-    const int fresh = open_file();
-    if (fresh < 0) {
-        const std::string why = std::strerror(errno);
-        const oocrpc::log_fields fields{{"file", how_.file}, {"error", why}};
+    try {
+        const auto fresh = open_file();
+        std::lock_guard lock(mutex_);
+        torn_ = torn_ && same_file(file_, fresh.file);
+        ::close(std::exchange(file_, fresh.file));
+    } catch (const std::runtime_error& e) {
         write(log_level::error, how_.program, "cannot reopen the log, the old file goes on",
-              fields);
-        return;
+              {{"file", how_.file}, {"error", e.what()}});
     }
-    std::lock_guard lock(mutex_);
-    ::close(std::exchange(file_, fresh));
 }
 
 } // namespace host

@@ -25,7 +25,7 @@ using log_threshold = std::optional<oocrpc::log_level>;
 /// That of a level's name or `off`; throws failure(usage_error) that lists them.
 log_threshold log_threshold_of(std::string_view name);
 
-/// `2026-11-22 03:04:05.678 info poems: accepted listener=oocrpc://...`, local time, no newline.
+/// `2026-11-22 03:04:05.678 info poems: listening listener=oocrpc://...`, local time, no newline.
 ///
 /// A value that is empty or has a space, a quote, a backslash, `=` or a control character stands in
 /// double quotes; control characters are escaped everywhere (`\n`, `\x1b`), and so is what is no

@@ -85,10 +85,6 @@ void notifier::ready(std::string_view status) const noexcept {
     send("READY=1\n" + line("STATUS", status));
 }
 
-void notifier::status(std::string_view status) const noexcept {
-    send(line("STATUS", status));
-}
-
 void notifier::reloading() const noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);

@@ -31,7 +31,6 @@ class notifier {
 
     /// Serves, with a line for people. Also what ends reloading().
     void ready(std::string_view status) const noexcept;
-    void status(std::string_view status) const noexcept;
     void reloading() const noexcept;
     void stopping(std::string_view status) const noexcept;
     /// The service's process is another than the one that was started.

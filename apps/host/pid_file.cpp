@@ -53,7 +53,8 @@ pid_file::~pid_file() {
     close_if_open(directory_);
 }
 
-/// False where who held it removed it between our opening and our locking it.
+/// False where who held it removed it between our opening and our locking it, and where it was
+/// somebody else's, who could write another number into it.
 bool pid_file::take() {
     file_ = ::openat(directory_, name_.c_str(),
                      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644);
@@ -65,7 +66,10 @@ bool pid_file::take() {
         if (errno != EWOULDBLOCK) fail(errno);
         refuse();
     }
-    return is_ours();
+    if (!is_ours()) return false;
+    if (opened.st_uid == ::geteuid() || opened.st_uid == 0) return true;
+    if (::unlinkat(directory_, name_.c_str(), 0) != 0) fail(errno);
+    return false;
 }
 
 bool pid_file::is_ours() const noexcept {

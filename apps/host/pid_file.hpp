@@ -16,8 +16,9 @@ namespace host {
 /// What chroot and dropping privileges leave possible: the directory is kept open, so the file is
 /// found again from inside of a chroot; but to remove it the user must be allowed to write to that
 /// directory. Where he is not, it is emptied instead, through the descriptor that is open, and the
-/// next start replaces it. It belongs to the user that made it, so that the one that the process
-/// becomes cannot have root signal somebody else.
+/// next start replaces it. It belongs to the user that made it, and one of another user's, root
+/// excepted, is made anew, so that the one that the process becomes cannot have root signal
+/// somebody else.
 class pid_file {
   public:
     /// A relative path begins in the current directory, the rundir. Throws failure(unavailable)

@@ -10,6 +10,7 @@
 
 #include "config.hpp"
 #include "host_options.hpp"
+#include "rehearse.hpp"
 
 namespace host {
 namespace {
@@ -61,8 +62,10 @@ std::vector<option> table_of(const oocrpc::plugin& p) {
 
 } // namespace
 
-plugins::plugins(const std::vector<const oocrpc::plugin*>& built_in)
-    : complain([](const std::string& line) { std::cerr << "oocrpcd: " << line << std::endl; }) {
+plugins::plugins(std::string program, const std::vector<const oocrpc::plugin*>& built_in)
+    : complain([program = std::move(program)](const std::string& line) {
+          std::cerr << program << ": " << line << std::endl;
+      }) {
     for (const auto* p : built_in) add(*p, {});
 }
 
@@ -85,11 +88,20 @@ void plugins::load(const std::string& directory) {
     std::ranges::sort(paths);
     for (const auto& path : paths) {
         try {
+            try_file(path);
             load_file(path);
         } catch (const std::exception& e) {
             complain("plugin " + path + ": " + e.what());
         }
     }
+}
+
+void plugins::try_file(const std::string& path) {
+    std::error_code ec;
+    if (!std::filesystem::is_regular_file(path, ec)) // a FIFO would be waited for
+        throw std::runtime_error(ec ? ec.message() : "it is no regular file");
+    if (const auto why = rehearse([&] { load_file(path); }, loading_time); !why.empty())
+        throw std::runtime_error(why);
 }
 
 void plugins::load_file(const std::string& path) {

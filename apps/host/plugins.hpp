@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <set>
@@ -24,13 +25,15 @@ struct known_plugin {
 /// thread.
 class plugins {
   public:
-    /// Throws std::invalid_argument where two have one name.
-    explicit plugins(const std::vector<const oocrpc::plugin*>& built_in);
+    /// Of the program of that name. Throws std::invalid_argument where two have one name.
+    plugins(std::string program, const std::vector<const oocrpc::plugin*>& built_in);
 
     /// Loads every `*.so` of a directory, in order of their names; once for each directory.
     ///
-    /// A file that cannot be used is one line for `complain` that names it, and the others are
-    /// loaded all the same; so is a directory that cannot be read.
+    /// Each file is loaded in a child process first, so that one that crashes, ends the process or
+    /// hangs does no harm; its constructors run twice. A file that cannot be used is one line for
+    /// `complain` that names it, and the others are loaded all the same; so is a directory that
+    /// cannot be read.
     void load(const std::string& directory);
 
     const known_plugin* find(std::string_view name) const;
@@ -38,10 +41,13 @@ class plugins {
     const std::deque<known_plugin>& all() const noexcept { return all_; }
     std::vector<std::string> names() const;
 
+    /// What loading one file may take; this thread waits for it.
+    std::chrono::milliseconds loading_time = std::chrono::seconds(10);
     /// Told what is wrong with a file; prints it on stderr unless it is set.
     std::function<void(const std::string& line)> complain;
 
   private:
+    void try_file(const std::string& path);
     void load_file(const std::string& path);
     void add(const oocrpc::plugin& p, std::string file);
 

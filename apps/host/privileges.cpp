@@ -1,12 +1,16 @@
 #include "privileges.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "environment.hpp"
@@ -35,6 +39,57 @@ std::vector<gid_t> groups_of(const char* user, gid_t first) {
 
 std::string or_number(const std::string& name, unsigned long number) {
     return "'" + (name.empty() ? std::to_string(number) : name) + "'";
+}
+
+std::vector<gid_t> sorted(std::vector<gid_t> groups) {
+    std::ranges::sort(groups);
+    groups.erase(std::ranges::unique(groups).begin(), groups.end());
+    return groups;
+}
+
+std::vector<gid_t> supplementary_groups() {
+    const int count = ::getgroups(0, nullptr);
+    std::vector<gid_t> all(count > 0 ? static_cast<std::size_t>(count) : 0);
+    if (count < 0 || ::getgroups(count, all.data()) != count) cannot("ask for the groups");
+    return sorted(std::move(all));
+}
+
+std::string numbers(const std::vector<gid_t>& groups) {
+    std::string all;
+    for (const auto g : groups) all += (all.empty() ? "" : ", ") + std::to_string(g);
+    return all;
+}
+
+std::uint64_t bit_of(int capability) {
+    return std::uint64_t{1} << capability;
+}
+
+struct capability_sets {
+    std::uint64_t effective = 0, permitted = 0, inheritable = 0;
+    bool any() const noexcept { return (effective | permitted | inheritable) != 0; }
+};
+
+/// The words of one process, as the system calls want them: capabilities(2), version 3.
+using capability_words = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
+
+/// Of this thread.
+capability_sets capabilities() {
+    __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
+    capability_words words{};
+    if (::syscall(SYS_capget, &self, words.data()) != 0) cannot("ask for the capabilities");
+    capability_sets all;
+    for (std::size_t i = words.size(); i-- > 0;) {
+        all.effective = all.effective << 32 | words[i].effective;
+        all.permitted = all.permitted << 32 | words[i].permitted;
+        all.inheritable = all.inheritable << 32 | words[i].inheritable;
+    }
+    return all;
+}
+
+bool set_no_capabilities() {
+    __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
+    const capability_words none{};
+    return ::syscall(SYS_capset, &self, none.data()) == 0;
 }
 
 } // namespace
@@ -78,17 +133,13 @@ void privileges::find_user() {
 }
 
 void privileges::drop() const {
-    if (!any() || already_there()) return;
+    if (!any()) return;
     if (!how_.chroot.empty()) change_root();
+    if (gid_) change_group();
     if (gid_) change_groups();
     if (uid_) change_user();
+    if (leaves_root()) give_up_capabilities();
     require_no_way_back();
-}
-
-/// systemd's User= may have done it before us.
-bool privileges::already_there() const {
-    return how_.chroot.empty() && ::geteuid() != 0 && uid_.value_or(::getuid()) == ::getuid() &&
-           gid_.value_or(::getgid()) == ::getgid();
 }
 
 void privileges::change_root() const {
@@ -97,25 +148,57 @@ void privileges::change_root() const {
     if (::chdir("/") != 0) cannot(what);
 }
 
+// What is so already is not set again: a filter of system calls may kill who tries.
+
+void privileges::change_group() const {
+    if (is_group()) return;
+    if (::setresgid(*gid_, *gid_, *gid_) != 0)
+        cannot("become group " + or_number(how_.group, *gid_));
+}
+
+/// Fewer groups than the user has are left as they are by who may not set them.
 void privileges::change_groups() const {
-    const auto what = "become group " + or_number(how_.group, *gid_);
-    if (::setgroups(groups_.size(), groups_.data()) != 0) cannot(what);
-    if (::setresgid(*gid_, *gid_, *gid_) != 0) cannot(what);
+    const auto has = supplementary_groups();
+    const bool may_set = (capabilities().effective & bit_of(CAP_SETGID)) != 0;
+    if (has == sorted(groups_) || (!may_set && has_only_its_groups())) return;
+    if (::setgroups(groups_.size(), groups_.data()) != 0)
+        cannot("leave the groups " + numbers(has));
 }
 
 void privileges::change_user() const {
-    const auto what = "become user " + or_number(how_.user, *uid_);
-    if (::setresuid(*uid_, *uid_, *uid_) != 0) cannot(what);
-    if (*uid_ != 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) cannot(what);
+    if (is_user()) return;
+    if (::setresuid(*uid_, *uid_, *uid_) != 0) cannot("become user " + or_number(how_.user, *uid_));
+    if (*uid_ != 0 && ::setresuid(uid_t(-1), 0, uid_t(-1)) == 0)
+        throw failure(no_permission, "root comes back after becoming user " + how_.user);
+}
+
+/// Those that the change of user has not taken: who was no root may have had some as well.
+void privileges::give_up_capabilities() const {
+    const std::string what = "give up the capabilities";
+    if (capabilities().any() && !set_no_capabilities()) cannot(what); // the ambient ones, too
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) cannot(what);
 }
 
 void privileges::require_no_way_back() const {
-    if (!uid_ || *uid_ == 0) return;
+    const bool good = (!uid_ || is_user()) && (!gid_ || (is_group() && has_only_its_groups())) &&
+                      (!leaves_root() || !capabilities().any());
+    if (!good) throw failure(no_permission, "root's rights are not gone after giving them up");
+}
+
+bool privileges::is_user() const {
     uid_t real = 0, effective = 0, saved = 0;
-    const bool gone = ::getresuid(&real, &effective, &saved) == 0 && real == *uid_ &&
-                      effective == *uid_ && saved == *uid_;
-    if (!gone || ::setresuid(uid_t(-1), 0, uid_t(-1)) == 0)
-        throw failure(no_permission, "root's rights are not gone after becoming user " + how_.user);
+    return ::getresuid(&real, &effective, &saved) == 0 && real == *uid_ && effective == *uid_ &&
+           saved == *uid_;
+}
+
+bool privileges::is_group() const {
+    gid_t real = 0, effective = 0, saved = 0;
+    return ::getresgid(&real, &effective, &saved) == 0 && real == *gid_ && effective == *gid_ &&
+           saved == *gid_;
+}
+
+bool privileges::has_only_its_groups() const {
+    return std::ranges::includes(sorted(groups_), supplementary_groups());
 }
 
 } // namespace host

@@ -25,12 +25,14 @@ std::string joined(const std::vector<std::string>& names) {
     return all;
 }
 
-log_options log_options_of(const request& what, const option_values& host) {
+log_options log_options_of(const request& what, const option_values& host,
+                           std::optional<uid_t> user) {
     log_options how;
     how.program = what.program;
     how.level = log_threshold_of(host.text("log-level"));
     how.format = log_format_of(host.text("log-format"));
     how.file = host.text("logfile");
+    how.user = user;
     how.to_syslog = host.flag("syslog");
     // A daemon's stderr goes nowhere.
     if (becomes_daemon(host) && how.file.empty() && !how.to_syslog) how.file = "oocrpcd.log";
@@ -66,8 +68,8 @@ process::process(const request& what, plugins& known, settings all, notifier& te
       known_(known),
       tell_(tell),
       report_(std::move(report)),
-      log_(log_options_of(what, all.host)),
       privileges_(identity_of(all.host)),
+      log_(log_options_of(what, all.host, privileges_.user())),
       sockets_(std::make_shared<listening_sockets>(std::move(inherited))),
       loops_(static_cast<unsigned>(all.host.integer("threads")), sockets_),
       reload_signal_(loops_.first(), SIGHUP),
@@ -139,6 +141,7 @@ awaitable<void> process::end_reloads() {
 
 awaitable<void> process::ready() {
     // From here on only what is allowed to everybody; the sockets are bound.
+    log_.give_to(privileges_.user(), privileges_.group());
     privileges_.drop();
     for (const auto& line : sockets_->unused_inherited())
         write(log_level::warn, "an inherited socket is not used", {{"socket", line}});

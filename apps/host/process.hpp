@@ -45,8 +45,8 @@ class process {
     notifier& tell_;
     startup_report report_;
     std::optional<pid_file> pid_file_;
-    log log_;
     privileges privileges_;
+    log log_;
     std::shared_ptr<listening_sockets> sockets_;
     workers loops_;
     // Of their own: a reload may wait for calls of what it has replaced, which a dump shows.

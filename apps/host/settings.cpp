@@ -68,6 +68,7 @@ class overlay {
 void load_single(const request& from, const config_file* file, settings& all) {
     component_settings one{from.plugin->of->name, from.plugin->of,
                            option_values(from.plugin->options)};
+    one.file = from.plugin->file;
     auto keys = from.offered; // but the one that would come too late to find the plugin
     std::erase_if(keys, [](const option& o) { return o.name == "plugin-dir"; });
     if (file) file->read_flat(keys, all.host, one.values);

@@ -18,6 +18,7 @@ struct component_settings {
     const oocrpc::plugin* of = nullptr;
     oocrpc::option_values values; ///< of the plugin's options, and the serving options
     oocrpc::failure_policy policy = {};
+    std::string file = {}; ///< the plugin's; empty: built in
 };
 
 /// Valid values of everything that can be configured. Views the tables of the plugins.

@@ -21,21 +21,21 @@ void dump(asio::io_context& io, std::size_t thread, log& to) {
     const auto tasks = task_list::of(io).all();
     for (const auto& c : calls) {
         const bool served = c.which == suspended_call::direction::served;
-        to.write(log_level::info, "dump", served ? "suspended call" : "call waiting for its answer",
-                 {{"method", c.method},
-                  {"peer", c.peer},
-                  {"age_ms", age_of(c.since, now)},
-                  {"thread", number}});
+        to.answer("dump", served ? "suspended call" : "call waiting for its answer",
+                  {{"method", c.method},
+                   {"peer", c.peer},
+                   {"age_ms", age_of(c.since, now)},
+                   {"thread", number}});
     }
     for (const auto& t : tasks)
-        to.write(log_level::info, "dump", "task",
-                 {{"made", std::string(t.made.file_name()) + ":" + std::to_string(t.made.line())},
-                  {"age_ms", age_of(t.since, now)},
-                  {"thread", number}});
-    to.write(log_level::info, "dump", "end",
-             {{"calls", std::to_string(calls.size())},
-              {"tasks", std::to_string(tasks.size())},
-              {"thread", number}});
+        to.answer("dump", "task",
+                  {{"made", std::string(t.made.file_name()) + ":" + std::to_string(t.made.line())},
+                   {"age_ms", age_of(t.since, now)},
+                   {"thread", number}});
+    to.answer("dump", "end",
+              {{"calls", std::to_string(calls.size())},
+               {"tasks", std::to_string(tasks.size())},
+               {"thread", number}});
 }
 
 } // namespace

@@ -5,8 +5,8 @@
 
 namespace host {
 
-/// Writes every suspended call and task of all loops to the log, each with its age. On the first
-/// loop; the others write theirs as soon as they can.
+/// Writes every suspended call and task of all loops to the log, each with its age, whatever the
+/// log's level is. On the first loop; the others write theirs as soon as they can.
 void dump_state(workers& loops, log& to);
 
 } // namespace host

@@ -59,7 +59,7 @@ tree::~tree() = default;
 tree::member tree::make(const component_settings& s, const option_values& host) {
     member m;
     m.host = std::make_unique<component_host>(s, serving_, host.duration("drain-timeout"));
-    const auto of = s.name + ": ";
+    const auto of = s.name + (s.file.empty() ? "" : " (" + s.file + ")") + ": ";
     try {
         m.what = s.of->make(*m.host);
         if (!m.what || m.what->name() != s.name)
@@ -71,6 +71,8 @@ tree::member tree::make(const component_settings& s, const option_values& host) 
         throw host::failure(e.code() == errc::invalid_argument ? usage_error : unavailable, text);
     } catch (const std::exception& e) {
         throw host::failure(software_error, of + e.what());
+    } catch (...) {
+        throw host::failure(software_error, of + "unknown");
     }
     return m;
 }

@@ -52,8 +52,6 @@ class tree {
     std::string addresses() const;
     std::string hints() const;
     call_stats calls() const noexcept { return counters_->now(); }
-    /// What failed, where the application stopped because of it.
-    std::exception_ptr failure() const noexcept { return root_.failure(); }
 
   private:
     /// A component and what it sees of the host, which it uses to its end.

@@ -2,6 +2,7 @@
 
 Each test is a sentence; none waits for a time to pass, all for something to happen.
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -192,6 +193,56 @@ def root_is_given_up_once_the_sockets_are_bound():
         assert not at.pidfile.exists()
 
 
+def the_log_is_opened_again_by_whom_root_becomes():
+    as_root()
+    nobody = pwd.getpwnam("nobody")
+    with place() as at:
+        os.chmod(at.path, 0o711)
+        with at.daemon("--user", "nobody", *demo()) as d:
+            assert (at.log.stat().st_uid, at.log.stat().st_gid) == (nobody.pw_uid, nobody.pw_gid)
+            d.reload()
+            assert not d.entries("cannot reopen the log, the old file goes on")
+
+
+def what_the_user_plants_is_not_followed_by_root():
+    as_root()
+    nobody = pwd.getpwnam("nobody")
+    with place() as at:
+        own = at.path / "own"
+        own.mkdir()
+        os.chown(own, nobody.pw_uid, nobody.pw_gid)
+        roots = at.write("roots", "root's\n")
+        (own / "log").symlink_to("../roots")
+        line = refused(78, "--user", "nobody", "--logfile", own / "log", *demo())
+        assert line == f"oocrpcd: cannot open the log '{own}/log': it is a symbolic link", line
+        assert roots.read_text() == "root's\n"
+        pidfile = own / "pid"
+        pidfile.write_text("1\n")
+        os.chown(pidfile, nobody.pw_uid, nobody.pw_gid)
+        with at.background("--user", "nobody", "--logfile", at.log, "--log-format", "json",
+                           "--pidfile", pidfile, *demo(), pidfile=pidfile) as d:
+            assert int(pidfile.read_text()) == d.pid
+            assert pidfile.stat().st_uid == 0 and pidfile.stat().st_mode & 0o777 == 0o644
+
+
+def killing_who_waits_for_the_daemon_ends_it():
+    with place() as at:
+        os.mkfifo(at.path / "poem")
+        child = at.start("--daemon", "--pidfile", at.pidfile, "poetry", "--listen", ANY, "--poem",
+                         at.path / "poem")
+        def opened():
+            with contextlib.suppress(OSError):  # as long as nobody reads
+                return os.fdopen(os.open(at.path / "poem", os.O_WRONLY | os.O_NONBLOCK), "w")
+        with until(opened):
+            child.terminate()
+            assert child.wait(30) == -signal.SIGTERM
+            left = []
+            with contextlib.suppress(ChildProcessError):
+                until(lambda: left.append(os.wait()))
+            assert len(left) == 2, left  # the session's leader and the daemon
+        assert child.stdout.read() == "" and "ready" not in at.log.read_text()
+
+
 def a_daemon_in_a_chroot_sees_nothing_else():
     as_root()
     with place() as at:
@@ -236,6 +287,30 @@ def only_root_can_become_somebody_else():
     assert "there is no group 'nosuchgroup'" in refused(64, "--group", "nosuchgroup", *demo())
 
 
+def who_is_the_user_already_stays_so_without_other_rights():
+    as_root()
+    nobody = pwd.getpwnam("nobody")
+
+    def by_nobody(*groups):
+        return ("python3", "-c", f"import os, sys; os.setgroups({list(groups)}); "
+                f"os.setgid({nobody.pw_gid}); os.setuid({nobody.pw_uid}); "
+                "os.execv(sys.argv[1], sys.argv[1:])")
+    with place() as at:
+        os.chmod(at.path, 0o777)
+        done = subprocess.run([*by_nobody(0, 4, 42), OOCRPCD, "--user", "nobody", *demo()],
+                              text=True, capture_output=True, timeout=60, cwd=at.path, env=PLAIN)
+        if done.returncode == 1 and "Permission denied" in done.stderr:
+            raise skipped("nobody may not read the program")
+        assert done.returncode == 77 and "ready" not in done.stdout, done
+        assert done.stderr.splitlines()[-1] == \
+            "oocrpcd: cannot leave the groups 0, 4, 42: only root can", done
+        for groups in (), (nobody.pw_gid,):
+            with at.foreground("--user", "nobody", *demo(), command=by_nobody(*groups)) as d:
+                assert numbers(d.pid, "Groups") == list(groups)
+                assert numbers(d.pid, "NoNewPrivs") == [1]
+                assert call(d.urls[0], "add", 1, 2) == 3
+
+
 main([
     a_daemon_serves_when_its_parent_returns_and_drains_when_told,
     a_live_pid_file_is_refused_and_a_stale_one_replaced,
@@ -244,6 +319,10 @@ main([
     closed_standard_streams_harm_nothing,
     a_reader_of_stdout_that_goes_away_harms_nothing,
     root_is_given_up_once_the_sockets_are_bound,
+    the_log_is_opened_again_by_whom_root_becomes,
+    what_the_user_plants_is_not_followed_by_root,
+    killing_who_waits_for_the_daemon_ends_it,
     a_daemon_in_a_chroot_sees_nothing_else,
     only_root_can_become_somebody_else,
+    who_is_the_user_already_stays_so_without_other_rights,
 ])

@@ -6,7 +6,9 @@
 
 #include <climits>
 #include <filesystem>
+#include <thread>
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 using host::test::channel;
@@ -29,6 +31,8 @@ std::string message_of(int code, void (*f)()) {
     }
     return "";
 }
+
+volatile std::sig_atomic_t is_told = 0;
 
 } // namespace
 
@@ -102,6 +106,57 @@ TEST_CASE("a daemon that ends well without having been ready is a failure") {
     });
     CHECK(parent.status() == host::software_error);
     CHECK(parent.errors() == "the daemon ended before it was ready\n");
+}
+
+TEST_CASE("where what called it is killed the daemon ends, whatever it waits for") {
+    for (const int number : {SIGTERM, SIGKILL}) {
+        channel told, never;
+        child parent([&] {
+            auto start = host::daemonize();
+            told.say("started\n");
+            never.line();
+            return 0;
+        });
+        CHECK(told.line() == "started");
+        ::kill(parent.pid(), number);
+        CHECK(parent.status() == -number);
+        CHECK(told.all().empty()); // nobody is left who could say something
+    }
+}
+
+TEST_CASE("a daemon that the kernel no longer tells that its parent was killed learns it in time") {
+    channel told, go;
+    child parent([&] {
+        auto start = host::daemonize();
+        std::signal(SIGTERM, [](int) { is_told = 1; });
+        ::prctl(PR_SET_PDEATHSIG, 0); // as changing the user does
+        const auto leader = ::getppid();
+        told.say("started\n");
+        go.line();
+        while (::getppid() == leader) std::this_thread::yield();
+        start.ready();
+        told.say(is_told ? "SIGTERM\n" : "served\n");
+        return 0;
+    });
+    CHECK(told.line() == "started");
+    ::kill(parent.pid(), SIGTERM);
+    CHECK(parent.status() == -SIGTERM);
+    go.say("\n");
+    CHECK(told.line() == "SIGTERM");
+}
+
+TEST_CASE("a daemon that is ready outlives what called it, and is not told of its end") {
+    channel told, go;
+    child parent([&] {
+        auto start = host::daemonize();
+        start.ready();
+        go.line();
+        told.say("lives\n");
+        return 0;
+    });
+    CHECK(parent.status() == 0);
+    go.say("\n");
+    CHECK(told.line() == "lives");
 }
 
 TEST_CASE("a parent whose own parent ignores SIGCHLD waits as well") {

@@ -106,7 +106,7 @@ TEST_CASE("no line of a manual page is a command by accident") {
         {.name = "odd", .help = ".SH is a \\command", .fallback = "'x"}};
     const oocrpc::plugin dots{oocrpc::plugin_abi,      "dots", "'tis odd", odd, false,
                               host::test::make_nothing};
-    const host::plugins known({&dots});
+    const host::plugins known("oocrpcd", {&dots});
     const auto page = man_page(whole, known);
     CHECK(contains(page, "\n\\&.SH is a \\ecommand (default: 'x).\n"));
     CHECK(contains(page, "\n\\&'tis odd.\n"));
@@ -116,7 +116,7 @@ TEST_CASE("no line of a manual page is a command by accident") {
 }
 
 TEST_CASE("a flat program has its plugin's options and no names of plugins") {
-    const host::plugins known({&host::test::poems});
+    const host::plugins known("oocrpcd", {&host::test::poems});
     host::program flat{"poems-server", "Serves poems"};
     flat.flat = true;
     flat.without = {"threads"};

@@ -55,7 +55,7 @@ class directory {
 
 /// Two plugins, a directory to have files in, and an environment of one's own.
 struct place {
-    plugins known{{&poems, &quiet}};
+    plugins known{"oocrpcd", {&poems, &quiet}};
     directory files;
     std::map<std::string, std::string> variables;
 

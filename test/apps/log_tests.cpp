@@ -18,7 +18,9 @@
 #include <iterator>
 #include <thread>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 using host::test::child;
@@ -68,6 +70,15 @@ struct place : oocrpc::test::temporary_path {
         return all[0];
     }
 };
+
+/// No file of this process grows beyond that many bytes.
+void disk_of_size(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = std::min(bytes, limit.rlim_max);
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) throw std::runtime_error("no limit");
+}
 
 } // namespace
 
@@ -211,19 +222,148 @@ TEST_CASE("where reopening fails the old file goes on and has the reason") {
     CHECK(lines[1].ends_with("goes on"));
 }
 
+TEST_CASE("what was asked for is written whatever the level is") {
+    place at;
+    auto how = at.options();
+    how.level = host::log_threshold_of("off");
+    host::log log(how);
+    log.answer("dump", "task", {{"age_ms", "5"}});
+    CHECK(at.line().ends_with(" info dump: task age_ms=5"));
+}
+
 TEST_CASE("lines that a full disk has taken are counted") {
     place at;
-    fs::create_symlink("/dev/full", at.file());
-    host::log log(at.options());
-    log.write(log_level::info, "c", "one");
-    log.write(log_level::info, "c", "two");
-    fs::remove(at.file());
-    log.reopen();
-    log.write(log_level::info, "c", "three");
+    child process([&] {
+        host::log log(at.options());
+        disk_of_size(0);
+        log.write(log_level::info, "c", "one");
+        log.write(log_level::info, "c", "two");
+        disk_of_size(RLIM_INFINITY);
+        log.write(log_level::info, "c", "three");
+        log.write(log_level::info, "c", "four");
+        return 0;
+    });
+    CHECK(process.status() == 0);
     const auto lines = at.lines();
-    REQUIRE(lines.size() == 2);
+    REQUIRE(lines.size() == 3);
     CHECK(lines[0].ends_with("oocrpcd: lines of the log were lost count=2"));
     CHECK(lines[1].ends_with("c: three"));
+    CHECK(lines[2].ends_with("c: four"));
+}
+
+TEST_CASE("what a full disk has left of a line is a line, and the next begins its own") {
+    for (const bool reopened : {false, true}) {
+        place at;
+        child process([&] {
+            host::log log(at.options());
+            disk_of_size(50);
+            log.write(log_level::info, "c", "one");
+            log.write(log_level::info, "c", "torn");
+            log.write(log_level::info, "c", "lost");
+            disk_of_size(RLIM_INFINITY);
+            if (reopened) log.reopen();
+            log.write(log_level::info, "c", "four");
+            return 0;
+        });
+        CHECK(process.status() == 0);
+        const auto lines = at.lines();
+        REQUIRE(lines.size() == 4);
+        CHECK(lines[0].ends_with("c: one"));
+        CHECK(lines[0].size() + lines[1].size() + 1 == 50);
+        CHECK(lines[2].ends_with("oocrpcd: lines of the log were lost count=2"));
+        CHECK(lines[3].ends_with("c: four"));
+    }
+}
+
+TEST_CASE("a torn line leaves no trace in another file") {
+    place at;
+    child process([&] {
+        host::log log(at.options());
+        disk_of_size(10);
+        log.write(log_level::info, "c", "torn");
+        disk_of_size(RLIM_INFINITY);
+        fs::rename(at.file(), at.file() + ".1");
+        log.reopen();
+        log.write(log_level::info, "c", "next");
+        return 0;
+    });
+    CHECK(process.status() == 0);
+    REQUIRE(at.lines().size() == 2);
+    CHECK(at.lines()[0].ends_with("lost count=1"));
+}
+
+TEST_CASE("a symbolic link is not followed, neither at first nor when it is opened again") {
+    place at;
+    const auto target = at.path + "/target";
+    std::ofstream(target) << "root's\n";
+    fs::create_symlink(target, at.file());
+    CHECK_THROWS_WITH_AS(host::log{at.options()},
+                         ("cannot open the log '" + at.file() + "': it is a symbolic link").c_str(),
+                         host::failure);
+    fs::remove(at.file());
+    host::log log(at.options());
+    fs::rename(at.file(), at.file() + ".1");
+    fs::create_symlink(target, at.file());
+    log.reopen();
+    log.write(log_level::info, "c", "goes on");
+    CHECK(place::lines(target).size() == 1);
+    const auto lines = place::lines(at.file() + ".1");
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0].find("error=\"it is a symbolic link\"") != std::string::npos);
+}
+
+TEST_CASE("root opens only a file of its own or of the user that it becomes") {
+    if (::geteuid() != 0) {
+        MESSAGE("skipped: only root has files of others");
+        return;
+    }
+    place at;
+    std::ofstream(at.file()) << "";
+    const auto opened_by_root = [&](uid_t owner, std::optional<uid_t> user) {
+        if (::chown(at.file().c_str(), owner, 0) != 0) return std::string("no chown");
+        auto how = at.options();
+        how.user = user;
+        try {
+            host::log log(how);
+        } catch (const host::failure& e) {
+            return std::string(e.what());
+        }
+        return std::string();
+    };
+    const auto others = "cannot open the log '" + at.file() + "': it belongs to somebody else";
+    CHECK(opened_by_root(0, {}).empty());
+    CHECK(opened_by_root(0, 1234).empty());
+    CHECK(opened_by_root(1234, 1234).empty());
+    CHECK(opened_by_root(1234, {}) == others);
+    CHECK(opened_by_root(1234, 1235) == others);
+}
+
+TEST_CASE("what root has made is opened again by whom it becomes; what was there stays root's") {
+    if (::geteuid() != 0) {
+        MESSAGE("skipped: only root can become somebody else");
+        return;
+    }
+    for (const bool there : {false, true}) {
+        place at;
+        fs::permissions(at.path, fs::perms(0711));
+        if (there) std::ofstream(at.file()) << "";
+        child process([&] {
+            auto how = at.options();
+            how.user = 1234;
+            host::log log(how);
+            log.give_to(1234, 1235);
+            if (::setresuid(1234, 1234, 1234) != 0) return 10;
+            log.reopen();
+            log.write(log_level::info, "c", "opened");
+            return 0;
+        });
+        CHECK(process.status() == 0);
+        struct stat found{};
+        REQUIRE(::stat(at.file().c_str(), &found) == 0);
+        CHECK(found.st_uid == (there ? 0 : 1234));
+        CHECK(found.st_gid == (there ? 0 : 1235));
+        CHECK(at.lines().size() == (there ? 2 : 1));
+    }
 }
 
 TEST_CASE("syslog gets the text without time and level, which it has itself") {

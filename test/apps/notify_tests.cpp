@@ -79,8 +79,6 @@ TEST_CASE("each state is a message of its own") {
     CHECK(to.problem().empty());
     to.ready("accepts on oocrpc://127.0.0.1:1");
     CHECK(m.heard() == "READY=1\nSTATUS=accepts on oocrpc://127.0.0.1:1\n");
-    to.status("3 calls");
-    CHECK(m.heard() == "STATUS=3 calls\n");
     to.stopping("draining");
     CHECK(m.heard() == "STOPPING=1\nSTATUS=draining\n");
     to.main_pid(4711);
@@ -110,23 +108,23 @@ TEST_CASE("an abstract socket is as good as one with a file") {
     manager m(true);
     const notifier to = made_with(m.address);
     CHECK(to.problem() == "");
-    to.status("x");
-    CHECK(m.heard() == "STATUS=x\n");
+    to.stopping("x");
+    CHECK(m.heard() == "STOPPING=1\nSTATUS=x\n");
 }
 
 TEST_CASE("a newline in a text begins no variable of its own") {
     manager m;
     const notifier to = made_with(m.address);
-    to.status("a\nMAINPID=1");
-    CHECK(m.heard() == "STATUS=a MAINPID=1\n");
+    to.stopping("a\nMAINPID=1");
+    CHECK(m.heard() == "STOPPING=1\nSTATUS=a MAINPID=1\n");
 }
 
 TEST_CASE("the socket's file is needed only at the beginning") {
     manager m;
     const notifier to = made_with(m.address);
     std::filesystem::remove(m.file.path); // as after a chroot
-    to.status("x");
-    CHECK(m.heard() == "STATUS=x\n");
+    to.stopping("x");
+    CHECK(m.heard() == "STOPPING=1\nSTATUS=x\n");
 }
 
 TEST_CASE("where nobody asked nothing happens") {

@@ -4,8 +4,10 @@ Each test is a sentence; none waits for a time to pass, all for something to hap
 """
 import contextlib
 import json
+import os
 import pathlib
 import re
+import shutil
 import signal
 import sys
 import time
@@ -16,6 +18,7 @@ from oocrpcd_process import (  # noqa: E402
     ANY, FAILING, POEM, call, component, demo, in_flight, listening, main, place, port_of,
     refused, run, sleeping, until, where)
 
+BROKEN = pathlib.Path(FAILING).parent / "broken"
 # What the log's lines begin with.
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} "
 
@@ -44,6 +47,63 @@ def suspended_calls_and_tasks_are_written_to_the_log():
             until(lambda: in_flight(d.urls[0]) == 0)
             d.kill(signal.SIGUSR1)
             assert d.seen("end", "dump", count=3)["calls"] == "0"
+
+
+def what_an_operator_asks_for_is_written_at_any_level():
+    with place() as at:
+        with at.foreground("--log-level", "off", *demo()) as d:
+            d.kill(signal.SIGUSR1)
+            d.seen("end", "dump")
+            assert d.entries("task", "dump")
+            assert {e["level"] for e in d.entries()} == {"info"}
+            assert {e["component"] for e in d.entries()} == {"dump"}, d.text_log()
+
+
+def a_plugin_that_crashes_is_one_line_and_the_others_serve():
+    with place() as at:
+        for name in ("throws", "function", "exits", "sound"):
+            shutil.copy(BROKEN / f"{name}.so", at.path)
+        (at.path / "half.so").write_bytes(pathlib.Path(FAILING).read_bytes()[:20000])
+        os.mkfifo(at.path / "fifo.so")
+        with at.foreground("--plugin-dir", at.path, *demo()) as d:
+            assert call(d.urls[0], "add", 1, 2) == 3
+        lines = (at.path / "errors").read_text().splitlines()
+        assert [line.split(".so: ")[0] for line in lines] == \
+            [f"oocrpcd: plugin {at.path}/{name}"
+             for name in ("exits", "fifo", "function", "half", "throws")], lines
+        assert lines[-1].endswith("throws.so: it crashed: Aborted"), lines
+        done = run("--list", "--plugin-dir", at.path)
+        assert done.returncode == 0 and str(at.path / "sound.so") in done.stdout, done
+
+
+def a_plugin_that_crashes_at_a_reload_does_no_harm():
+    with place() as at:
+        def tree(directory, more=""):
+            return at.write("app.toml", f'[host]\nthreads = 4\nplugin-dir = ["{directory}"]\n' +
+                            component("a", "demo") + more)
+
+        for name in ("none", "new"):
+            (at.path / name).mkdir()
+        for name in ("throws", "function"):
+            shutil.copy(BROKEN / f"{name}.so", at.path / "new")
+        shutil.copy(FAILING, at.path / "new")
+        with at.foreground("--config", tree(at.path / "none")) as d:
+            tree(at.path / "new", component("b", "failing"))
+            assert d.reload()["fields"] == {"added": "b"}
+            said = [e["message"] for e in d.entries(component="host") if e["level"] == "error"]
+            assert len(said) == 2 and f"{at.path}/new/throws.so: it crashed: Aborted" in said[1], \
+                said
+            assert d.entries("listening", "b.server")
+            assert call(d.urls[0], "add", 1, 2) == 3
+
+
+def a_factory_that_throws_stops_the_start_with_component_and_file():
+    with place() as at:
+        file = shutil.copy(BROKEN / "refuses.so", at.path)
+        at.write("app.toml", component("a", "demo") + '[[component]]\nname = "x"\n'
+                 'plugin = "refuses"\n')
+        assert refused(70, "--plugin-dir", at.path, "--config", "app.toml", directory=at.path) == \
+            f"oocrpcd: x ({file}): factory says no"
 
 
 def all_threads_serve_and_all_drain():
@@ -220,6 +280,10 @@ def two_components_never_listen_at_one_address():
 
 main([
     suspended_calls_and_tasks_are_written_to_the_log,
+    what_an_operator_asks_for_is_written_at_any_level,
+    a_plugin_that_crashes_is_one_line_and_the_others_serve,
+    a_plugin_that_crashes_at_a_reload_does_no_harm,
+    a_factory_that_throws_stops_the_start_with_component_and_file,
     all_threads_serve_and_all_drain,
     a_second_signal_stops_at_once,
     calls_in_flight_get_the_drain_timeout_and_no_more,

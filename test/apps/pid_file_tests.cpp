@@ -12,6 +12,8 @@
 #include <fstream>
 #include <iterator>
 
+#include <sys/stat.h>
+
 using host::pid_file;
 using host::test::channel;
 using host::test::child;
@@ -54,6 +56,23 @@ TEST_CASE("a stale one is replaced, whatever is in it") {
         pid_file file(at.file());
         CHECK(at.text() == own_line());
     }
+}
+
+TEST_CASE("one that another user has made is made anew, so that he cannot change the number") {
+    if (::geteuid() != 0) {
+        MESSAGE("skipped: only root has files of others");
+        return;
+    }
+    place at;
+    at.write("1\n");
+    std::ofstream planted(at.file());
+    REQUIRE(::chown(at.file().c_str(), 1234, 1234) == 0);
+    pid_file file(at.file());
+    planted << "1\n" << std::flush;
+    CHECK(at.text() == own_line());
+    struct stat found{};
+    REQUIRE(::stat(at.file().c_str(), &found) == 0);
+    CHECK(found.st_uid == 0);
 }
 
 TEST_CASE("a live one is refused with its process named, until that has gone") {

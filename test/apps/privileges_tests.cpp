@@ -7,11 +7,17 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
+#include <fstream>
 
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 using host::privileges;
 using host::test::child;
@@ -53,6 +59,54 @@ bool is(uid_t uid, gid_t gid) {
         return false;
     return std::all_of(u, u + 3, [&](uid_t x) { return x == uid; }) &&
            std::all_of(g, g + 3, [&](gid_t x) { return x == gid; });
+}
+
+std::pair<uid_t, gid_t> nobody() {
+    const auto* entry = ::getpwnam("nobody");
+    if (!entry) throw std::runtime_error("there is no nobody");
+    return {entry->pw_uid, entry->pw_gid};
+}
+
+/// Without privileges, and with these capabilities, ambient ones among them, all the same.
+void become_nobody(const std::vector<gid_t>& groups, unsigned capabilities) {
+    const auto [uid, gid] = nobody();
+    __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
+    const __user_cap_data_struct set[2] = {{capabilities, capabilities, capabilities}, {}};
+    bool good = ::setgroups(groups.size(), groups.data()) == 0 &&
+                ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && ::setresgid(gid, gid, gid) == 0 &&
+                ::setresuid(uid, uid, uid) == 0 && ::syscall(SYS_capset, &self, set) == 0;
+    for (int c = 0; c < 32; ++c)
+        if (capabilities >> c & 1)
+            good = good && ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0) == 0;
+    if (!good) throw std::runtime_error("cannot become nobody");
+}
+
+/// Each of its sets, as /proc says.
+std::vector<std::string> capabilities_of_process() {
+    std::ifstream status("/proc/self/status");
+    std::vector<std::string> sets;
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("Cap") && !line.starts_with("CapBnd"))
+            sets.push_back(line.substr(line.find('\t') + 1));
+    return sets;
+}
+const std::vector<std::string> no_capabilities(4, std::string(16, '0'));
+
+bool no_new_privileges() {
+    return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
+
+/// From now on who calls one of these is killed.
+bool forbid_to_change_users() {
+    std::vector<sock_filter> filter{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+    for (const unsigned call : {SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_capset}) {
+        filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1));
+        filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL));
+    }
+    filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }
 
 } // namespace
@@ -143,6 +197,63 @@ TEST_CASE("without being root each step says that only root can, and who one is 
         CHECK(refused([] { return as("nobody"); }) == "0 ");
         CHECK(refused([] { return as(""); }) == "0 ");
     }
+}
+
+TEST_CASE("a process that is the user already gives up what else it has") {
+    if (!is_root()) return;
+    const auto& [uid, gid] = nobody();
+    child saved_root([uid = uid, gid = gid] {
+        if (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0) return 10;
+        if (::setresuid(uid, uid, 0) != 0) return 11;
+        as("nobody").drop();
+        return is(uid, gid) && ::seteuid(0) != 0 && no_new_privileges() ? 0 : 1;
+    });
+    CHECK(saved_root.status() == 0);
+    child capable([] {
+        become_nobody({}, 1U << CAP_SETUID | 1U << CAP_DAC_OVERRIDE);
+        if (capabilities_of_process() == no_capabilities) return 10;
+        as("nobody").drop();
+        if (capabilities_of_process() != no_capabilities) return 1;
+        return ::setuid(0) != 0 && no_new_privileges() ? 0 : 2;
+    });
+    CHECK(capable.status() == 0);
+    child may_set_groups([gid = gid] {
+        become_nobody({0, 4}, 1U << CAP_SETGID);
+        as("nobody").drop();
+        return supplementary() == std::vector<gid_t>{gid} ? 0 : 1;
+    });
+    CHECK(may_set_groups.status() == 0);
+}
+
+TEST_CASE("groups that are not the user's and cannot be left are refused") {
+    if (!is_root()) return;
+    for (const unsigned capabilities : {0U, 1U << CAP_SETUID})
+        CHECK(refusal([=] {
+                  become_nobody({0, 4, 42}, capabilities);
+                  as("nobody").drop();
+              }) == "77 cannot leave the groups 0, 4, 42: only root can\n");
+}
+
+TEST_CASE("fewer groups than the user has are fine, and programs gain nothing") {
+    if (!is_root()) return;
+    child process([] {
+        become_nobody({}, 0);
+        as("nobody").drop();
+        return supplementary().empty() && no_new_privileges() ? 0 : 1;
+    });
+    CHECK(process.status() == 0);
+}
+
+TEST_CASE("who is the user already makes no system call that changes that") {
+    if (!is_root()) return;
+    child process([] {
+        become_nobody({}, 0);
+        const privileges who = as("nobody");
+        if (!forbid_to_change_users()) return 10; // as SystemCallFilter=~@privileged of systemd
+        who.drop();
+        return 0;
+    });
+    CHECK(process.status() == 0);
 }
 
 TEST_CASE("without options there is nothing to do") {

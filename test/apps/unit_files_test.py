@@ -40,6 +40,10 @@ def check_service(unit):
     assert "@system-service" in service["SystemCallFilter"]
     assert service["Type"] == ["notify"] and int(service["WatchdogSec"][0]) > 0
     assert service["Restart"] == ["on-failure"]
+    # What does not get better by trying again: command line, input, permissions, configuration.
+    assert service["RestartPreventExitStatus"][0].split() == ["64", "66", "77", "78"]
+    assert service["UMask"] == ["0007"]  # the group may connect to Unix sockets
+    assert unit["Unit"]["Documentation"] == ["man:oocrpcd(8)"]
     assert service["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
     program, *arguments = service["ExecStart"][0].split()
     assert pathlib.PurePath(program).is_absolute() and program.endswith("/oocrpcd"), program
