@@ -98,28 +98,17 @@ TEST_CASE("a case that spins without time passing fails, and says what there is"
     };
     const auto said = verdict(yields);
     CHECK(said.starts_with(spins + "\n  a task that was started at " + this_file(line)));
-    auto sleeps_for_nothing = []() -> awaitable<void> {
+    bool counted_afresh = false;
+    auto sleeps_for_nothing = [&]() -> awaitable<void> {
+        constexpr auto most = testing::spin_limit / 10 * 9;
+        for (std::size_t i = 0; i < most; ++i) co_await asio::post(use_awaitable);
+        co_await sleep_for(1ns);
+        for (std::size_t i = 0; i < most; ++i) co_await asio::post(use_awaitable);
+        counted_afresh = true;
         for (;;) co_await sleep_for(0s);
     };
     CHECK(verdict(sleeps_for_nothing).starts_with(spins));
-    spawned spinning;
-    auto leaves_spinning = [&]() -> awaitable<void> {
-        auto spin = []() -> awaitable<void> {
-            for (;;) co_await asio::post(use_awaitable);
-        };
-        spinning.start(co_await this_coro::executor, spin());
-    };
-    CHECK(verdict(leaves_spinning).starts_with(spins));
-}
-
-TEST_CASE("a case may run many handlers while time passes now and then") {
-    auto busy = []() -> awaitable<void> {
-        for (std::size_t i = 0; i <= testing::spin_limit; i += 10'000) {
-            for (int j = 0; j < 10'000; ++j) co_await asio::post(use_awaitable);
-            co_await sleep_for(1ns);
-        }
-    };
-    CHECK(verdict(busy) == "");
+    CHECK(counted_afresh);
 }
 
 TEST_CASE("a case that leaves a timer behind fails and says where it was made") {
