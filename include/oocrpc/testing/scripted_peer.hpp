@@ -122,6 +122,7 @@ class scripted_server {
     /// in them by then, and done() did not tell, goes to on_unhandled().
     scripted_server(any_io_executor executor, std::string_view at, std::vector<script> scripts,
                     std::source_location made = std::source_location::current());
+    scripted_server(scripted_server&&) = default;
 
     /// Where it listens, with the port that was picked where 0 was asked for.
     std::string url() const { return at_; }
