@@ -4,6 +4,7 @@
 
 #include "protocols.hpp"
 #include <oocrpc/deadline.hpp>
+#include <oocrpc/task_list.hpp>
 
 namespace oocrpc::detail {
 
@@ -68,7 +69,7 @@ awaitable<client_core::connection_ptr> client_core::acquire_here(std::shared_ptr
     if (!until) co_return co_await attempt.wait();
     std::exception_ptr failure;
     try {
-        co_return co_await with_deadline(until.at, attempt.wait());
+        co_return co_await with_deadline(until.at, attempt.wait(), self->made_);
     } catch (const rpc_error& e) {
         if (e.code() != errc::deadline_exceeded) throw;
     }
@@ -99,10 +100,11 @@ void client_core::try_to_connect(slot& s) {
 }
 
 awaitable<void> client_core::connect(std::shared_ptr<client_core> self, slot& s) {
+    const task_list::entry listed(self->executor_, self->made_, self->to_.to_string());
     connection_ptr c;
     std::optional<rpc_error> failure;
     try {
-        if (s.not_before > self->clock_.now()) co_await sleep_until(s.not_before);
+        if (s.not_before > self->clock_.now()) co_await sleep_until(s.not_before, self->made_);
         c = co_await self->open(s);
     } catch (const rpc_error& e) {
         failure = e;
@@ -170,7 +172,7 @@ awaitable<void> client_core::handshake(connection_ptr c, url one, promise<void> 
                                        time_point until) {
     std::exception_ptr failure;
     try {
-        co_await with_deadline(until, greeted.wait());
+        co_await with_deadline(until, greeted.wait(), made_);
     } catch (...) {
         failure = std::current_exception();
     }
@@ -187,7 +189,8 @@ awaitable<void> client_core::handshake(connection_ptr c, url one, promise<void> 
 
 awaitable<std::unique_ptr<byte_stream>> client_core::reach(url one) {
     try {
-        co_return co_await with_deadline(options_.connect_timeout, connect_stream(one, made_));
+        co_return co_await with_deadline(options_.connect_timeout, connect_stream(one, made_),
+                                         made_);
     } catch (const rpc_error& e) {
         if (e.code() != errc::deadline_exceeded) throw;
     }

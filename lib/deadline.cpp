@@ -31,11 +31,12 @@ struct expiry {
 
 } // namespace
 
-awaitable<void> run_until(time_point at, std::shared_ptr<child_group> group) {
+awaitable<void> run_until(time_point at, std::shared_ptr<child_group> group,
+                          std::source_location made) {
     auto ex = co_await this_coro::executor;
     auto start = clock::of(ex).now();
     expiry expired{*group};
-    timer deadline(ex);
+    timer deadline(ex, made);
     deadline.arm(at, [&expired] { expired(); });
     co_await group->run();
     deadline.disarm();

@@ -11,7 +11,8 @@ namespace oocrpc {
 namespace {
 
 struct task {
-    task(const any_io_executor& ex, std::source_location made) : listed(ex, made) {}
+    task(const any_io_executor& ex, std::source_location made, const std::string& owner)
+        : listed(ex, made, owner) {}
 
     task_list::entry listed;
     asio::cancellation_signal signal;
@@ -25,8 +26,9 @@ struct task {
 struct task_group::state : std::enable_shared_from_this<state> {
     struct task_end;
 
-    explicit state(const any_io_executor& ex)
+    state(const any_io_executor& ex, std::string whose)
         : executor(ex),
+          owner(std::move(whose)),
           suspensions(asio::use_service<detail::suspension_list>(
               asio::query(ex, asio::execution::context))) {}
 
@@ -37,6 +39,7 @@ struct task_group::state : std::enable_shared_from_this<state> {
     void cancel();
 
     any_io_executor executor;
+    const std::string owner;
     detail::suspension_list& suspensions; ///< valid as long as a task runs
     std::vector<std::shared_ptr<task>> tasks;
     std::exception_ptr error;
@@ -65,7 +68,7 @@ struct task_group::state::task_end {
 };
 
 void task_group::state::spawn(awaitable<void> body, std::source_location made) {
-    auto t = std::make_shared<task>(executor, made);
+    auto t = std::make_shared<task>(executor, made, owner);
     t->position = tasks.size();
     tasks.push_back(t);
     asio::co_spawn(executor, std::move(body),
@@ -102,7 +105,8 @@ void task_group::state::cancel() {
         if (!t->ended) t->signal.emit(asio::cancellation_type::terminal);
 }
 
-task_group::task_group(const any_io_executor& ex) : state_(std::make_shared<state>(ex)) {}
+task_group::task_group(const any_io_executor& ex, std::string owner)
+    : state_(std::make_shared<state>(ex, std::move(owner))) {}
 
 task_group::~task_group() {
     state_->abandoned = true;

@@ -1,6 +1,7 @@
 #include <oocrpc/task_list.hpp>
 
 #include <mutex>
+#include <utility>
 
 namespace oocrpc {
 
@@ -31,8 +32,8 @@ std::vector<task_list::item> task_list::all() const {
     return items;
 }
 
-task_list::entry::entry(const any_io_executor& ex, std::source_location made)
-    : what_{made, clock::of(ex).now()},
+task_list::entry::entry(const any_io_executor& ex, std::source_location made, std::string owner)
+    : what_{made, clock::of(ex).now(), std::move(owner)},
       in_(of(ex).list_) {
     std::lock_guard lock(in_->mutex);
     previous_ = in_->last;

@@ -229,7 +229,7 @@ TEST_CASE("a failure with the policy to stop fails the groups up to the root") {
         co_await root.start();
         a.fail_now("broken");
         CHECK(events == std::vector<std::string>{"inner.a: broken", "inner: broken"});
-        CHECK(unhandled.errors == std::vector<std::string>{"broken"});
+        CHECK(unhandled.errors() == std::vector<std::string>{"broken"});
         co_await root.stop();
     });
 }

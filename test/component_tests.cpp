@@ -77,7 +77,7 @@ TEST_CASE("a failure of one that is in no group is reported as unhandled") {
         probe a("a", all);
         co_await a.start();
         a.fail_now("broken");
-        CHECK(unhandled.errors == std::vector<std::string>{"broken"});
+        CHECK(unhandled.errors() == std::vector<std::string>{"broken"});
         CHECK(a.running());
         co_await a.stop();
     });

@@ -4,6 +4,8 @@
 
 #include <oocrpc/components.hpp>
 #include <oocrpc/service.hpp>
+#include <oocrpc/task_list.hpp>
+#include <oocrpc/testing/fails.hpp>
 
 using namespace oocrpc;
 using namespace oocrpc::test;
@@ -112,6 +114,55 @@ TEST_CASE("a timer calls at its start and then every interval, skipping what it 
         co_await timer.stop();
         CHECK(calls == std::vector<std::int64_t>{0, 1000, 4000, 5000});
         CHECK_THROWS_AS(timer_component("timer", 0s, tick), std::invalid_argument);
+    });
+}
+
+TEST_CASE("tasks, timers and sockets of a component bear the place where it was made") {
+    run([](testing::memory_network& net) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto nothing = []() -> awaitable<void> { co_return; };
+        auto sleep = []() -> awaitable<void> { co_await sleep_for(1h); };
+        const unsigned line = __LINE__;
+        task_component task("task", sleep);
+        timer_component timer("timer", 1min, nothing);
+        server_component server("server", {"oocrpc://alpha:9000"}, service("calc"));
+        client_component client("client", ex, "oocrpc://alpha:9000");
+        component* const all[] = {&task, &timer, &server, &client};
+        for (auto* c : all) co_await c->start();
+
+        const auto tasks = task_list::of(ex).all();
+        REQUIRE(tasks.size() == 3);
+        for (unsigned i = 0; i < 3; ++i) {
+            CHECK(tasks[i].made.line() == line + 1 + i);
+            CHECK(tasks[i].owner == all[i]->name());
+        }
+        const auto timers = oocrpc::clock::of(ex).armed_at();
+        REQUIRE(timers.size() == 2); // of the timer, then of the sleeper
+        CHECK(timers[0].line() == line + 2);
+        json none = json::array();
+        CHECK_FAILS(client.get().call("nothing", none), errc::no_such_method);
+        const auto sockets = net.open();
+        REQUIRE(sockets.size() == 3);
+        CHECK(sockets[0].made.line() == line + 3); // the listener
+        CHECK(sockets[1].made.line() == line + 4); // the client's end
+        CHECK(sockets[2].made.line() == line + 3);
+        for (const auto& s : sockets)
+            CHECK(std::string(s.made.file_name()).ends_with("components_tests.cpp"));
+        for (auto* c : {all[3], all[2], all[1], all[0]}) co_await c->stop();
+    });
+}
+
+TEST_CASE("the tasks of a component that its group made bear its path") {
+    run([]() -> awaitable<void> {
+        auto nothing = []() -> awaitable<void> { co_return; };
+        component_group root("root");
+        auto& town = root.add<component_group>("town");
+        town.add<timer_component>("tick", 1h, nothing);
+        co_await root.start();
+        const auto tasks = task_list::of(co_await this_coro::executor).all();
+        REQUIRE(tasks.size() == 1);
+        CHECK(tasks[0].owner == "town.tick");
+        co_await root.stop();
     });
 }
 

@@ -52,6 +52,25 @@ errc code_of(const std::exception_ptr& e) {
 
 TEST_SUITE("deadline") {
 
+TEST_CASE("the timer of a deadline bears the place of its with_deadline()") {
+    run([](asio::io_context&, oocrpc::clock& time) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        const unsigned line = __LINE__ + 1;
+        spawned span(ex, with_deadline(1h, sleep_for(1s)));
+        spawned point(ex, with_deadline(time.after(2h), sleep_for(1s)));
+        co_await settle();
+        const auto places = time.armed_at();
+        co_await sleep_for(2s);
+        CHECK(span.done);
+        CHECK(point.done);
+        REQUIRE(places.size() == 4); // the two sleepers are due first
+        for (const unsigned i : {0u, 1u}) {
+            CHECK(places[2 + i].line() == line + i);
+            CHECK(std::string(places[2 + i].file_name()).ends_with("deadline_tests.cpp"));
+        }
+    });
+}
+
 TEST_CASE("an operation that ends before its deadline gives its value and leaves no timer") {
     run([](asio::io_context&, oocrpc::clock& time) -> awaitable<void> {
         auto start = time.now();

@@ -66,11 +66,11 @@ TEST_CASE("the hook is given what is reported, and setting one returns the one b
     {
         oocrpc::test::unhandled_log inner;
         oocrpc::report_unhandled(boom());
-        CHECK(inner.errors.size() == 1);
+        CHECK(inner.errors().size() == 1);
     }
-    CHECK(outer.errors.empty());
+    CHECK(outer.errors().empty());
     oocrpc::report_unhandled(boom());
-    CHECK(outer.errors == std::vector<std::string>{"boom"});
+    CHECK(outer.errors() == std::vector<std::string>{"boom"});
 }
 
 TEST_CASE("without a hook an unhandled error is dropped, and what a hook throws is swallowed") {

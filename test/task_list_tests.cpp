@@ -1,6 +1,7 @@
 #include "support/run.hpp"
 #include "support/spawned.hpp"
 
+#include <oocrpc/client.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/task_group.hpp>
 #include <oocrpc/task_list.hpp>
@@ -32,6 +33,44 @@ TEST_CASE("a task is listed with its place and time until it ends") {
         CHECK(list.all().size() == 1);
         co_await tasks.join();
         CHECK(list.all().empty());
+    });
+}
+
+TEST_CASE("a task is listed with the owner of its group") {
+    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        task_group nobodys(ex), poems(ex, "poems");
+        nobodys.spawn(sleep_for(1s));
+        poems.spawn(sleep_for(1s));
+        const auto all = task_list::of(io).all();
+        REQUIRE(all.size() == 2);
+        CHECK(all[0].owner == "");
+        CHECK(all[1].owner == "poems");
+        co_await sleep_for(2s);
+    });
+}
+
+TEST_CASE("a client's attempt to connect is listed, with the place of the client, until it ends") {
+    run([](testing::memory_network& net) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto& list = task_list::of(ex);
+        net.host("alpha").partition();
+        client db(ex, "oocrpc://alpha:9000");
+        const unsigned line = __LINE__ - 1;
+        auto call = [&]() -> awaitable<void> {
+            json none = json::array();
+            co_await db.call("add", std::move(none));
+        };
+        spawned calling(ex, call());
+        co_await settle();
+        const auto all = list.all();
+        net.host("alpha").heal(); // nobody listens there
+        co_await settle();
+        CHECK(calling.done);
+        CHECK(list.all().empty());
+        REQUIRE(all.size() == 1);
+        CHECK(all[0].made.line() == line);
+        CHECK(all[0].owner == "oocrpc://alpha:9000");
     });
 }
 
@@ -84,9 +123,9 @@ TEST_CASE("an error that nobody received is reported with the place of its promi
             spawned_at = __LINE__ - 1;
         }
     });
-    REQUIRE(unhandled.places.size() == 2);
-    CHECK(unhandled.places[0].line() == promised);
-    CHECK(unhandled.places[1].line() == spawned_at);
+    REQUIRE(unhandled.places().size() == 2);
+    CHECK(unhandled.places()[0].line() == promised);
+    CHECK(unhandled.places()[1].line() == spawned_at);
 }
 
 } // TEST_SUITE("task_list")

@@ -1,9 +1,12 @@
+#include "support/demo_service.hpp"
 #include "support/run.hpp"
 #include "support/scripted_peer.hpp"
 #include "support/spawned.hpp"
 #include "support/temporary.hpp"
 
+#include <oocrpc/client.hpp>
 #include <oocrpc/deadline.hpp>
+#include <oocrpc/server.hpp>
 #include <oocrpc/testing/fails.hpp>
 
 #include <asio/error.hpp>
@@ -171,6 +174,22 @@ TEST_CASE("IP addresses, localhost and Unix sockets are the system's") {
             CHECK(here->peer_address().find("alpha") == std::string::npos);
             co_await from->accept();
         }
+    });
+}
+
+TEST_CASE("a server of the system's is reached as localhost before a timer fires") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        server local(ex);
+        const auto port = local.listen("oocrpc://127.0.0.1:0").port;
+        task_group serving(ex);
+        serving.spawn(local.run(make_demo()));
+        {
+            client c(ex, "oocrpc://localhost:" + std::to_string(port));
+            CHECK(co_await c.call(add, 2, 3) == 5);
+        }
+        local.drain();
+        co_await serving.join();
     });
 }
 

@@ -5,7 +5,9 @@
 #include <oocrpc/promise.hpp>
 #include <oocrpc/task_group.hpp>
 
+#include <latch>
 #include <optional>
+#include <thread>
 
 using namespace oocrpc;
 using namespace std::chrono_literals;
@@ -85,6 +87,30 @@ TEST_CASE("a case that nothing can resume any more fails") {
     CHECK(verdict(waiter) == "nothing is left that could end this case: deadlock");
 }
 
+TEST_CASE("a case that spins without time passing fails, and says what there is") {
+    const std::string spins = "this case spins: 1000000 handlers ran without time passing";
+    unsigned line = 0;
+    auto yields = [&]() -> awaitable<void> {
+        task_group tasks(co_await this_coro::executor);
+        line = __LINE__ + 1;
+        tasks.spawn(sleep_for(1h));
+        for (;;) co_await asio::post(use_awaitable);
+    };
+    const auto said = verdict(yields);
+    CHECK(said.starts_with(spins + "\n  a task that was started at " + this_file(line)));
+    bool counted_afresh = false;
+    auto sleeps_for_nothing = [&]() -> awaitable<void> {
+        constexpr auto most = testing::spin_limit / 10 * 9;
+        for (std::size_t i = 0; i < most; ++i) co_await asio::post(use_awaitable);
+        co_await sleep_for(1ns);
+        for (std::size_t i = 0; i < most; ++i) co_await asio::post(use_awaitable);
+        counted_afresh = true;
+        for (;;) co_await sleep_for(0s);
+    };
+    CHECK(verdict(sleeps_for_nothing).starts_with(spins));
+    CHECK(counted_afresh);
+}
+
 TEST_CASE("a case that leaves a timer behind fails and says where it was made") {
     spawned sleeping;
     unsigned line = 0;
@@ -117,6 +143,13 @@ TEST_CASE("a case that leaves a task behind fails and says where it was started"
     };
     const auto said = verdict(leaves_task);
     CHECK(said == behind + "\n  a task that was started at " + this_file(line));
+    auto leaves_named = [&]() -> awaitable<void> {
+        tasks.emplace(co_await this_coro::executor, "poems");
+        line = __LINE__ + 1;
+        tasks->spawn(never.wait());
+    };
+    const auto said_too = verdict(leaves_named);
+    CHECK(said_too == behind + "\n  a task of poems that was started at " + this_file(line));
 }
 
 TEST_CASE("a task that its group cancels at the end of the case is not left behind") {
@@ -190,7 +223,7 @@ TEST_CASE("errors that a log of the case's own receives are not left behind") {
     auto drops = [&]() -> awaitable<void> {
         unhandled_log inside;
         drop();
-        CHECK(inside.errors == std::vector<std::string>{"expected"});
+        CHECK(inside.errors() == std::vector<std::string>{"expected"});
         co_return;
     };
     const auto said = verdict(drops);
@@ -201,8 +234,22 @@ TEST_CASE("errors that a log of the case's own receives are not left behind") {
         co_return;
     };
     CHECK(verdict(drops_more) == "");
-    REQUIRE(outside.errors == std::vector<std::string>{"expected"});
-    CHECK(testing::text_of(outside.places[0]).starts_with(this_file(0).substr(0, 8)));
+    REQUIRE(outside.errors() == std::vector<std::string>{"expected"});
+    CHECK(testing::text_of(outside.places()[0]).starts_with(this_file(0).substr(0, 8)));
+}
+
+TEST_CASE("a log receives the errors of all threads") {
+    unhandled_log log;
+    std::latch together(2);
+    auto drop = [&] {
+        together.arrive_and_wait();
+        for (int i = 0; i < 20'000; ++i) report_unhandled(nullptr);
+    };
+    std::thread other(drop);
+    drop();
+    other.join();
+    CHECK(log.errors().size() == 40'000);
+    CHECK(log.places().size() == 40'000);
 }
 
 TEST_CASE("the function for unhandled errors is as it was after a case, however that ended") {

@@ -58,6 +58,17 @@ TEST_CASE("a frame that is not the expected one is told beside it") {
     CHECK(verdict({expect_close{}}, {sends{R"({"x": 2})"}}) == R"(expected the end, got {"x":2})");
 }
 
+TEST_CASE("a script that sends where nobody is left fails") {
+    const auto broken = std::error_code(asio::error::broken_pipe).message();
+    CHECK(verdict({expect_close{}, sends{R"({"x":1})"}}, {}) ==
+          R"(cannot send {"x":1}: )" + broken);
+    CHECK(verdict({expect_close{}, send_half{R"({"x":1})"}}, {}) ==
+          R"(cannot send half of {"x":1}: )" + broken);
+    CHECK(verdict({expect_close{}, send_bytewise{R"({"x":1})"}}, {}) ==
+          R"(cannot send bytes of {"x":1}: )" + broken);
+    CHECK(verdict({expect_close{}, send_bytes{"four"}}, {}) == "cannot send 4 bytes: " + broken);
+}
+
 TEST_CASE("a frame may come byte by byte, and a stream may end in one direction") {
     script theirs{expect{R"({"x": 1})"}, expect_close{}, sends{R"({"y": 1})"}};
     script ours{send_bytewise{R"({"x": 1})"}, half_close{}, expect{R"({"y": 1})"}, expect_close{}};
@@ -77,6 +88,40 @@ TEST_CASE("each connection of a scripted server has its own script, and then nob
         }
         co_await alpha.done();
         CHECK_FAILS(connect_stream(at), errc::unavailable);
+    });
+}
+
+TEST_CASE("the scripts of a server play beside each other") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        std::vector<script> scripts{{expect{R"({"n": 1})"}, sends{R"({"n": 1})"}},
+                                    {expect{R"({"n": 2})"}, sends{R"({"n": 2})"}}};
+        scripted_server alpha(ex, "oocrpc://alpha:9000", std::move(scripts));
+        const auto at = url::parse("oocrpc://alpha:9000");
+        scripted_peer first(co_await connect_stream(at)), second(co_await connect_stream(at));
+        script two{sends{R"({"n": 2})"}, expect{R"({"n": 2})"}};
+        co_await second.play(std::move(two));
+        script one{sends{R"({"n": 1})"}, expect{R"({"n": 1})"}};
+        co_await first.play(std::move(one));
+        co_await alpha.done();
+    });
+}
+
+TEST_CASE("a script that fails ends the others, also those that have no connection yet") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        std::vector<script> scripts{{expect_close{}}, {expect{R"({"n": 2})"}}, {}};
+        scripted_server alpha(ex, "oocrpc://alpha:9000", std::move(scripts));
+        const auto at = url::parse("oocrpc://alpha:9000");
+        scripted_peer first(co_await connect_stream(at));
+        co_await connect_stream(at);
+        std::string why;
+        try {
+            co_await alpha.done();
+        } catch (const std::runtime_error& e) {
+            why = e.what();
+        }
+        CHECK(why == R"(expected {"n":2}, got null)");
     });
 }
 

@@ -27,11 +27,14 @@ void dump(asio::io_context& io, std::size_t thread, log& to) {
                    {"age_ms", age_of(c.since, now)},
                    {"thread", number}});
     }
-    for (const auto& t : tasks)
-        to.answer("dump", "task",
-                  {{"made", std::string(t.made.file_name()) + ":" + std::to_string(t.made.line())},
-                   {"age_ms", age_of(t.since, now)},
-                   {"thread", number}});
+    for (const auto& t : tasks) {
+        log_fields fields{
+            {"made", std::string(t.made.file_name()) + ":" + std::to_string(t.made.line())},
+            {"age_ms", age_of(t.since, now)},
+            {"thread", number}};
+        if (!t.owner.empty()) fields.insert(fields.begin(), {"owner", t.owner});
+        to.answer("dump", "task", fields);
+    }
     to.answer("dump", "end",
               {{"calls", std::to_string(calls.size())},
                {"tasks", std::to_string(tasks.size())},

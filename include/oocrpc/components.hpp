@@ -3,7 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -13,12 +13,17 @@
 
 namespace oocrpc {
 
+// `made` is where the tasks, timers and sockets of a component come from, for people who look for
+// what was left behind. component_group::add<C>() cannot know its caller: beside it, task_list has
+// the path of the component.
+
 /// Runs one coroutine from start to stop, which cancels and awaits it. It has failed when the
 /// coroutine throws or returns while it runs.
 class task_component : public component {
   public:
     /// `body` is called at each start.
-    task_component(std::string name, std::function<awaitable<void>()> body);
+    task_component(std::string name, std::function<awaitable<void>()> body,
+                   std::source_location made = std::source_location::current());
     ~task_component() override;
 
   protected:
@@ -28,6 +33,7 @@ class task_component : public component {
   private:
     struct state;
     std::function<awaitable<void>()> body_;
+    std::source_location made_;
     std::shared_ptr<state> state_;
 };
 
@@ -37,7 +43,8 @@ class task_component : public component {
 /// the function throws.
 class timer_component final : public task_component {
   public:
-    timer_component(std::string name, duration interval, std::function<awaitable<void>()> f);
+    timer_component(std::string name, duration interval, std::function<awaitable<void>()> f,
+                    std::source_location made = std::source_location::current());
 };
 
 /// A server of the starting coroutine's executor: binds and accepts at start, drains at stop.
@@ -45,7 +52,8 @@ class server_component final : public component {
   public:
     /// Stopping waits for `options.drain_timeout` for the calls in flight.
     server_component(std::string name, std::vector<std::string> urls, handler serve,
-                     server_options options = {});
+                     server_options options = {},
+                     std::source_location made = std::source_location::current());
     ~server_component() override;
 
     /// Where it listens, while it runs.
@@ -61,6 +69,7 @@ class server_component final : public component {
     std::vector<std::string> urls_;
     handler serve_;
     server_options options_;
+    std::source_location made_;
     std::shared_ptr<state> state_;
 };
 
@@ -69,7 +78,8 @@ class client_component final : public component {
   public:
     /// Throws as client's constructor does.
     client_component(std::string name, any_io_executor executor, std::string_view to,
-                     client_options options = {});
+                     client_options options = {},
+                     std::source_location made = std::source_location::current());
 
     /// Also while it does not run; calls are `unavailable` after stop().
     client& get() noexcept { return client_; }
@@ -82,6 +92,7 @@ class client_component final : public component {
     any_io_executor executor_;
     std::string to_;
     client_options options_;
+    std::source_location made_;
     client client_;
 };
 

@@ -26,7 +26,8 @@ template <class T> class promise {
     /// Stops what was to fire the promise, and may fire it itself with a value or an error.
     using canceller = std::function<void(promise&)>;
 
-    /// `made` tells people where a failure came from that nobody received.
+    /// `made` tells people where a failure came from that nobody received. It is the caller
+    /// of this constructor, which may be a container: give yours to `optional::emplace()`.
     promise(std::source_location made = std::source_location::current())
         : state_(std::make_shared<state>(made)) {}
     /// `c` is called at most once, and is destroyed when the promise fires: it must not be what

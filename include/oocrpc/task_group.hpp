@@ -4,6 +4,7 @@
 #include <memory>
 #include <oocrpc/asio.hpp>
 #include <source_location>
+#include <string>
 
 namespace oocrpc {
 
@@ -14,7 +15,8 @@ namespace oocrpc {
 /// on_unhandled(); that a task which was cancelled ends with a cancellation is no error.
 class task_group {
   public:
-    explicit task_group(const any_io_executor& ex);
+    /// `owner` is whose tasks they are in the task_list, such as the path of a component.
+    explicit task_group(const any_io_executor& ex, std::string owner = {});
     task_group(task_group&&) = delete;
     /// Cancels the tasks that still run, without waiting for them.
     ~task_group();

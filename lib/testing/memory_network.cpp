@@ -17,10 +17,16 @@ using detail::host_state;
 using detail::listening;
 using oocrpc::detail::is_requested;
 
+/// Without asking the system, which answers on a thread while virtual time goes on.
+url with_localhost(url u) {
+    if (u.via == url::transport::tcp && u.host == "localhost") u.host = "127.0.0.1";
+    return u;
+}
+
 bool is_systems(const url& u) {
     std::error_code is_name;
     asio::ip::make_address(u.host, is_name);
-    return u.via == url::transport::unix_socket || u.host == "localhost" || !is_name;
+    return u.via == url::transport::unix_socket || !is_name;
 }
 
 std::string address_of(const std::string& host, std::uint16_t port) {
@@ -123,6 +129,7 @@ memory_host memory_network::host(const std::string& name) {
 }
 
 awaitable<std::unique_ptr<byte_stream>> memory_network::connect(url to, std::source_location made) {
+    to = with_localhost(std::move(to));
     if (is_systems(to)) co_return co_await system()->connect(std::move(to), made);
     const auto executor = co_await this_coro::executor;
     auto known = hosts_.find(to.host);
@@ -140,6 +147,7 @@ awaitable<std::unique_ptr<byte_stream>> memory_network::connect(url to, std::sou
 
 std::unique_ptr<listener> memory_network::listen(any_io_executor executor, url at,
                                                  port_sharing sharing, std::source_location made) {
+    at = with_localhost(std::move(at));
     if (is_systems(at)) return system()->listen(std::move(executor), std::move(at), sharing, made);
     auto h = host(at.host).state_;
     if (at.port == 0) at.port = free_port(*h);

@@ -50,16 +50,30 @@ class test_loop {
     std::string finish();
 
   private:
-    /// Runs what is ready; where nothing is, gives real input and output one second to happen.
-    bool progress() {
+    /// Runs what is ready; where nothing is, lets time pass, or waits for the system.
+    bool progress() { return run_ready() || advance() || io_.run_one_for(system_limit) > 0; }
+    /// One by one: of handlers that post others, poll() sees no end.
+    bool run_ready() {
         bool some = false;
-        while (io_.poll() > 0) some = true;
-        return some || time_.advance_to_next() || io_.run_one_for(std::chrono::seconds(1)) > 0;
+        for (; io_.poll_one() > 0; some = true) count_spin();
+        return some;
+    }
+    bool advance() {
+        const auto before = time_.now();
+        if (!time_.advance_to_next()) return false;
+        if (time_.now() > before) spins_ = 0;
+        return true;
+    }
+    void count_spin() {
+        if (++spins_ > spin_limit)
+            throw stuck("this case spins: " + std::to_string(spin_limit) +
+                        " handlers ran without time passing" + remains());
     }
 
     asio::io_context io_;
     clock& time_ = clock::of(io_);
     std::shared_ptr<memory_network> net_ = std::make_shared<memory_network>();
+    std::size_t spins_ = 0; // handlers since time passed
 };
 
 void test_loop::drive(detail::body& f, duration limit) {
@@ -85,7 +99,8 @@ std::string test_loop::remains() const {
     std::string text;
     auto& io = const_cast<asio::io_context&>(io_);
     for (auto& task : task_list::of(io).all())
-        text += "\n  a task that was started at " + text_of(task.made);
+        text += "\n  a task" + (task.owner.empty() ? "" : " of " + task.owner) +
+                " that was started at " + text_of(task.made);
     for (auto& made : time_.armed_at()) text += "\n  a timer that was made at " + text_of(made);
     for (auto& socket : net_->open())
         text += "\n  a " + socket.what + " that was made at " + text_of(socket.made);
@@ -94,8 +109,7 @@ std::string test_loop::remains() const {
 
 std::string test_loop::finish() {
     io_.restart();
-    while (io_.poll() > 0) {
-    }
+    run_ready();
     auto text = remains();
     if (text.empty() && !io_.stopped())
         text = "\n  work in the loop: a coroutine, or an operation of a socket";

@@ -91,25 +91,31 @@ awaitable<void> scripted_peer::take(expect_close) {
 }
 
 awaitable<void> scripted_peer::take(sends s) {
-    co_await bytes_.write(filled_frame(s.body));
+    co_await send(filled_frame(s.body), s.body);
 }
 
 awaitable<void> scripted_peer::take(send_bytes s) {
-    co_await bytes_.write(std::move(s.data));
+    auto what = std::to_string(s.data.size()) + " bytes";
+    co_await send(std::move(s.data), std::move(what));
 }
 
 awaitable<void> scripted_peer::take(send_half s) {
     auto data = filled_frame(s.body);
     data.resize(data.size() / 2);
-    co_await bytes_.write(std::move(data));
+    co_await send(std::move(data), "half of " + s.body);
 }
 
 awaitable<void> scripted_peer::take(send_bytewise s) {
     for (char c : filled_frame(s.body)) {
         std::string one(1, c);
-        co_await bytes_.write(std::move(one));
+        co_await send(std::move(one), "bytes of " + s.body);
         for (int i = 0; i < 3; ++i) co_await asio::post(use_awaitable);
     }
+}
+
+awaitable<void> scripted_peer::send(std::string data, std::string what) {
+    const bool sent = co_await bytes_.write(std::move(data));
+    if (!sent) throw std::runtime_error("cannot send " + what + ": " + bytes_.error().message());
 }
 
 awaitable<void> scripted_peer::take(pass_time s) {
@@ -183,19 +189,30 @@ json scripted_peer::fill(json body) const {
     return body;
 }
 
-scripted_server::scripted_server(any_io_executor executor, std::string_view at,
-                                 std::vector<script> scripts, std::source_location made)
-    : tasks_(executor) {
-    auto from = listener::open(executor, oocrpc::url::parse(at), port_sharing::exclusive, made);
-    at_ = from->address().to_string();
-    tasks_.spawn(serve(std::move(from), std::move(scripts)), made);
+namespace {
+
+awaitable<void> play(std::unique_ptr<byte_stream> connection, script steps) {
+    scripted_peer peer(std::move(connection));
+    co_await peer.play(std::move(steps));
 }
 
-awaitable<void> scripted_server::serve(std::unique_ptr<listener> from,
-                                       std::vector<script> scripts) {
+} // namespace
+
+scripted_server::scripted_server(any_io_executor executor, std::string_view at,
+                                 std::vector<script> scripts, std::source_location made)
+    : tasks_(std::make_shared<task_group>(executor)) {
+    auto from = listener::open(executor, oocrpc::url::parse(at), port_sharing::exclusive, made);
+    at_ = from->address().to_string();
+    tasks_->spawn(serve(std::move(from), std::move(scripts), tasks_, made), made);
+}
+
+awaitable<void> scripted_server::serve(std::unique_ptr<listener> from, std::vector<script> scripts,
+                                       std::weak_ptr<task_group> tasks, std::source_location made) {
     for (auto& s : scripts) {
-        scripted_peer next(co_await from->accept());
-        co_await next.play(std::move(s));
+        auto connection = co_await from->accept();
+        const auto here = tasks.lock(); // the server may have gone since a connection came
+        if (!here) co_return;
+        here->spawn(play(std::move(connection), std::move(s)), made);
     }
 }
 

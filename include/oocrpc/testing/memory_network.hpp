@@ -57,8 +57,8 @@ class memory_host {
 
 /// A network in memory: listening and connecting by the names of hosts, without a socket.
 ///
-/// Every name is a host of it, except for `localhost`, which is left to the system's sockets as IP
-/// addresses and Unix sockets are: no test asks a name server. A name that nobody declared by
+/// Every name is a host of it, except for `localhost`, which is 127.0.0.1: IP addresses and Unix
+/// sockets are left to the system, which is asked for no name. A name that nobody declared by
 /// host() or by listening there is unknown. The test itself is the host `test`, and every
 /// connection goes between it and a host; the peer's address is `HOST:PORT` at both ends. What a
 /// read or write meets is what sockets have: eof, connection_reset, broken_pipe.

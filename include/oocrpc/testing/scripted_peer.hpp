@@ -83,7 +83,8 @@ class scripted_peer {
   public:
     explicit scripted_peer(std::unique_ptr<byte_stream> s) : bytes_(std::move(s)) {}
 
-    /// Throws std::runtime_error, which says what came instead, where an expectation is not met.
+    /// Throws std::runtime_error, which says what came instead, where an expectation is not met,
+    /// and where something is to be sent although the other end is gone.
     awaitable<void> play(script steps);
     /// The next frame as JSON, null at the end of the stream.
     awaitable<json> next_frame();
@@ -100,6 +101,8 @@ class scripted_peer {
     awaitable<void> take(pass_time s);
     awaitable<void> take(half_close s);
     awaitable<void> take(close_stream s);
+    /// `what` is for people.
+    awaitable<void> send(std::string data, std::string what);
 
     std::string filled_frame(const std::string& body) const;
     bool fits(const json& wanted, json got);
@@ -111,25 +114,28 @@ class scripted_peer {
     std::map<std::string, json> bound_;
 };
 
-/// A server that follows scripts: the first connection plays the first of them, and so on, and
-/// then it listens no more.
+/// A server that follows scripts: the first connection plays the first of them, and so on, each
+/// from when it comes, beside the others. It listens for no more connections than it has scripts.
 class scripted_server {
   public:
     /// Listens at once; throws as listener::open(). Destroying it ends the scripts; what went wrong
     /// in them by then, and done() did not tell, goes to on_unhandled().
     scripted_server(any_io_executor executor, std::string_view at, std::vector<script> scripts,
                     std::source_location made = std::source_location::current());
+    scripted_server(scripted_server&&) = default;
 
     /// Where it listens, with the port that was picked where 0 was asked for.
     std::string url() const { return at_; }
-    /// Waits until all scripts are over; throws what went wrong in one of them.
-    awaitable<void> done() { return tasks_.join(); }
+    /// Waits until all scripts are over; throws what went wrong in the first that failed, which
+    /// ends the others.
+    awaitable<void> done() { return tasks_->join(); }
 
   private:
-    static awaitable<void> serve(std::unique_ptr<listener> from, std::vector<script> scripts);
+    static awaitable<void> serve(std::unique_ptr<listener> from, std::vector<script> scripts,
+                                 std::weak_ptr<task_group> tasks, std::source_location made);
 
     std::string at_;
-    task_group tasks_;
+    std::shared_ptr<task_group> tasks_;
 };
 
 } // namespace oocrpc::testing
