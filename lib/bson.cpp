@@ -1,4 +1,5 @@
 #include <oocrpc/bson.hpp>
+#include <oocrpc/detail/bson_layout.hpp>
 #include <oocrpc/error.hpp>
 
 #include <charconv>
@@ -14,20 +15,10 @@ std::size_t value_size(type t, const std::uint8_t* at) noexcept {
     auto text_end = [](const std::uint8_t* p) {
         return p + std::strlen(reinterpret_cast<const char*>(p)) + 1;
     };
+    if (const auto n = detail::fixed_sizes[static_cast<std::uint8_t>(t)];
+        n != detail::no_fixed_size)
+        return n;
     switch (t) {
-    case type::boolean:
-        return 1;
-    case type::int32:
-        return 4;
-    case type::float64:
-    case type::datetime:
-    case type::timestamp:
-    case type::int64:
-        return 8;
-    case type::object_id:
-        return 12;
-    case type::decimal128:
-        return 16;
     case type::string:
     case type::code:
     case type::symbol:
@@ -42,22 +33,26 @@ std::size_t value_size(type t, const std::uint8_t* at) noexcept {
         return 4 + length() + 12;
     case type::regex:
         return static_cast<std::size_t>(text_end(text_end(at)) - at);
-    case type::undefined:
-    case type::null:
-    case type::max_key:
-    case type::min_key:
-        break;
+    default:
+        return 0; // of no type that a validated document has
     }
-    return 0;
 }
 
-void append_name(byte_buffer& out, std::string_view name) {
-    // A name that breaks the document would cost the whole connection at the other end.
+// A name that breaks the document would cost the whole connection at the other end.
+void require_name(std::string_view name) {
     if (name.find('\0') != name.npos)
         throw rpc_error(errc::invalid_argument, "a key holds a NUL character");
     if (!is_utf8(name)) throw rpc_error(errc::invalid_argument, "a key is not UTF-8");
-    out.append(name);
-    out.push_back(0);
+}
+
+// Appends type and name of an element and returns where the type stands.
+std::size_t append_head(byte_buffer& out, type t, std::string_view name) {
+    const auto start = out.size();
+    auto* at = out.grow(name.size() + 2);
+    *at++ = static_cast<std::uint8_t>(t);
+    std::memcpy(at, name.data(), name.size());
+    at[name.size()] = 0;
+    return start;
 }
 
 } // namespace
@@ -113,9 +108,10 @@ std::string_view to_string(type t) noexcept {
 void elements::iterator::read() noexcept {
     auto t = static_cast<type>(*at_);
     if (*at_ == 0) return;
-    std::string_view name(reinterpret_cast<const char*>(at_ + 1));
-    auto* value = at_ + 1 + name.size() + 1;
-    current_ = {name, {t, {value, value_size(t, value)}}};
+    auto* name = reinterpret_cast<const char*>(at_ + 1);
+    const auto length = detail::name_length(at_ + 1, end_);
+    auto* value = at_ + 1 + length + 1;
+    current_ = {{name, length}, {t, {value, value_size(t, value)}}};
 }
 
 std::optional<value_view> find(bytes document, std::string_view name) noexcept {
@@ -125,25 +121,23 @@ std::optional<value_view> find(bytes document, std::string_view name) noexcept {
 }
 
 void append_element(byte_buffer& out, std::string_view name, value_view value) {
-    out.push_back(static_cast<std::uint8_t>(value.t));
-    append_name(out, name);
+    require_name(name);
+    append_head(out, value.t, name);
     out.append(value.data);
 }
 
 document_writer::document_writer(byte_buffer& out, std::string_view name, type t)
     : out_(out),
       start_(0) {
-    const auto at = open(name); // may move the buffer
-    out.data()[at] = static_cast<std::uint8_t>(t);
+    require_name(name);
+    append_head(out, t, name);
     start_ = out.size();
     out.grow(4);
 }
 
 std::size_t document_writer::open(std::string_view name) {
-    auto at = out_.size();
-    out_.push_back(0);
-    append_name(out_, name);
-    return at;
+    require_name(name);
+    return append_head(out_, type{}, name);
 }
 
 std::size_t document_writer::finish() {
@@ -158,6 +152,10 @@ std::size_t document_writer::finish() {
 std::string_view array_writer::index::next() noexcept {
     auto end = std::to_chars(text_, text_ + sizeof text_, count_++).ptr;
     return {text_, static_cast<std::size_t>(end - text_)};
+}
+
+std::size_t array_writer::open() {
+    return append_head(body_.out_, type{}, index_.next());
 }
 
 } // namespace oocrpc::bson

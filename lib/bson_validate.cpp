@@ -1,4 +1,5 @@
 #include <oocrpc/bson.hpp>
+#include <oocrpc/detail/bson_layout.hpp>
 
 #include <array>
 #include <bit>
@@ -11,7 +12,6 @@ using pointer = const std::uint8_t*;
 
 constexpr std::size_t most_depth = 200;
 constexpr std::uint64_t high_bits = 0x8080808080808080u;
-constexpr std::uint64_t low_bits = 0x0101010101010101u;
 
 // One sequence of two to four bytes; null if it is none. The ranges of the second byte are the
 // table 3-7 of the Unicode standard: they exclude overlong forms, surrogates and above U+10FFFF.
@@ -118,12 +118,14 @@ class validator {
         // document ends with NUL, so the search ends in time.
         while (end_ - p_ >= 8) {
             auto word = load_le<std::uint64_t>(p_);
-            auto zero = (word - low_bits) & ~word & high_bits;
+            auto zero = detail::zero_bytes(word);
             auto before = zero ? (zero & (~zero + 1)) - 1 : ~std::uint64_t{0};
             if (word & high_bits & before) break;
             if (zero) {
                 p_ += std::countr_zero(zero) / 8;
-                break;
+                if (p_ == end_ - 1) return fail(start, not_terminated);
+                ++p_;
+                return true;
             }
             p_ += 8;
         }
@@ -186,6 +188,12 @@ class validator {
     }
 
     bool value(type t, pointer at) noexcept {
+        if (t == type::boolean) {
+            if (!skip(1)) return false;
+            return p_[-1] <= 1 || fail(p_ - 1, "boolean is neither 0 nor 1");
+        }
+        if (auto n = detail::fixed_sizes[static_cast<std::uint8_t>(t)]; n != detail::no_fixed_size)
+            return skip(n);
         switch (t) {
         case type::string:
         case type::code:
@@ -194,25 +202,6 @@ class validator {
         case type::document:
         case type::array:
             return open(end_ - 1);
-        case type::int32:
-            return skip(4);
-        case type::float64:
-        case type::datetime:
-        case type::timestamp:
-        case type::int64:
-            return skip(8);
-        case type::boolean:
-            if (!skip(1)) return false;
-            return p_[-1] <= 1 || fail(p_ - 1, "boolean is neither 0 nor 1");
-        case type::null:
-        case type::undefined:
-        case type::max_key:
-        case type::min_key:
-            return true;
-        case type::object_id:
-            return skip(12);
-        case type::decimal128:
-            return skip(16);
         case type::binary:
             return binary();
         case type::db_pointer:
@@ -222,8 +211,9 @@ class validator {
                    text("regex options are not terminated", "regex options are not UTF-8");
         case type::code_with_scope:
             return code_with_scope();
+        default:
+            return fail(at, "unknown type");
         }
-        return fail(at, "unknown type");
     }
 
     pointer begin_, p_, end_;

@@ -17,7 +17,8 @@ awaitable<message> caller::exchange_on(target_ptr target, message call, call_opt
         }
         if (refused) co_return std::move(*refused);
     }
-    message answer = co_await c->async_exchange(std::move(call), std::move(options), use_awaitable);
+    detail::call_request request{std::move(call), std::move(options)};
+    message answer = co_await c->async_exchange(request, use_awaitable);
     answer.own();
     co_return answer;
 }

@@ -34,7 +34,7 @@ void connection::refuse(dispatcher::waiter waiter, message why) {
 
 std::int64_t connection::start_call(message& call, const call_options& options,
                                     const call_deadline* inherited, dispatcher::waiter waiter) {
-    const auto now = clock_.now();
+    const auto now = in_batch_ ? batch_time_ : clock_.now();
     const auto when = options.when.resolve(now, inherited ? *inherited : call_deadline{},
                                            options_.default_timeout);
     if (auto why = refusal(when, now)) {
@@ -151,11 +151,12 @@ void connection::on_reply(message& m) {
     const bool told = dispatcher_.on_reply(m);
     if (!told && m.kind == message_kind::error && m.id == 0)
         peer_error_ = m.fault->message + ": " + m.fault->detail;
+    if (!dispatcher_.remembers_cancels()) return;
     for (auto id : dispatcher_.take_remembered_cancels())
         put(message::control(message_kind::cancel, id));
 }
 
-void connection::abandon(std::int64_t id, message outcome) {
+void connection::abandon(std::int64_t id, message&& outcome) {
     // The peer has not heard of a call that still waits for room.
     const bool unheard = std::erase_if(held_, [id](auto& call) { return call.id == id; }) > 0;
     const auto action = dispatcher_.abandon(id, std::move(outcome));

@@ -74,7 +74,7 @@ std::optional<message> connection::refuse_call(context& c) {
     return std::nullopt;
 }
 
-maybe_awaitable<message> connection::invoke(context& c, message call) {
+maybe_awaitable<message> connection::invoke(context& c, message&& call) {
     if (!serve_)
         return message::error(0, errc::no_such_method, "'" + c.method() + "': nothing is served");
     try {
@@ -90,7 +90,7 @@ void connection::run(std::unique_ptr<context> c, awaitable<message> work) {
     runners_->run(shared_from_this(), std::move(c), std::move(work));
 }
 
-void connection::finish(context& c, message reply) {
+void connection::finish(context& c, message&& reply) {
     if (c.expired_ && reply.fault && reply.fault->code == static_cast<int>(errc::cancelled))
         reply = message::error(0, errc::deadline_exceeded, c.deadline_.text());
     c.collect_into(reply);

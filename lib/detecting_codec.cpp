@@ -14,16 +14,13 @@ using namespace mongodb;
 std::int32_t load_le(bytes in, std::size_t at) noexcept {
     return detail::load_le<std::int32_t>(in.data() + at);
 }
-std::size_t load_be(bytes in) noexcept {
-    return std::size_t{in[0]} << 24 | std::size_t{in[1]} << 16 | std::size_t{in[2]} << 8 | in[3];
-}
 
 } // namespace
 
 decoded detecting_codec::decode(bytes in, message&) {
     const decoded other{decoded::state::other, 0, {}};
     if (in.size() < 4) return {decoded::state::incomplete, 4, {}};
-    const auto native_size = load_be(in);
+    const auto native_size = std::size_t{detail::load_be<std::uint32_t>(in.data())};
     const auto mongodb_size = load_le(in, 0);
     const bool native = native_size >= 5 && native_size <= limit_.max_message;
     const bool mongodb = mongodb_size >= static_cast<std::int32_t>(header_size) &&

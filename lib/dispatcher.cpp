@@ -71,7 +71,7 @@ bool dispatcher::waiting(std::int64_t id) const noexcept {
     return i < slots_.size() && slots_[i].used && slots_[i].generation == (id >> 32);
 }
 
-void dispatcher::tell(std::int64_t id, message m) {
+void dispatcher::tell(std::int64_t id, message&& m) {
     slot& s = slots_[index(id)];
     if (s.many) {
         auto receiver = s.many;
@@ -86,7 +86,7 @@ void dispatcher::tell(std::int64_t id, message m) {
     w(std::move(m));
 }
 
-dispatcher::cancel_action dispatcher::abandon(std::int64_t id, message outcome) {
+dispatcher::cancel_action dispatcher::abandon(std::int64_t id, message&& outcome) {
     if (!waiting(id)) return cancel_action::none;
     auto action = cancel_action::none;
     if (peer_ == peer_kind::extended) {
@@ -159,6 +159,7 @@ std::int64_t dispatcher::begin_call(std::int64_t wire_id, context* call, bool an
 }
 
 context* dispatcher::find_running(std::int64_t wire_id) const noexcept {
+    if (running_.empty()) return nullptr; // as where plain handlers answer
     const auto at = running_.find(wire_id);
     return at == running_.end() ? nullptr : at->second;
 }

@@ -25,13 +25,12 @@ template <class Ended> awaitable<message> wait_for(awaitable<message> work, Ende
 }
 
 template <class Ended>
-maybe_awaitable<message> observe(const handler& inner, context& c, message call, Ended ended) {
+maybe_awaitable<message> observe(const handler& inner, context& c, message&& call, Ended ended) {
     try {
         auto outcome = inner(c, std::move(call));
         if (!outcome.ready()) return wait_for(outcome.wait(), std::move(ended));
-        message answer = outcome.take();
-        ended(&answer, nullptr);
-        return answer;
+        ended(&outcome.value(), nullptr);
+        return outcome;
     } catch (...) {
         ended(nullptr, std::current_exception());
         throw;
@@ -61,7 +60,7 @@ void describe(call_record& record, const message* answer, const std::exception_p
 
 handler logged(handler inner, std::function<void(const call_record&)> log) {
     return [inner = std::move(inner),
-            log = std::move(log)](context& c, message call) -> maybe_awaitable<message> {
+            log = std::move(log)](context& c, message&& call) -> maybe_awaitable<message> {
         auto& time = clock::of(c.executor());
         auto ended = [&c, &log, &time, begun = time.now()](const message* answer,
                                                            const std::exception_ptr& failure) {
@@ -90,7 +89,7 @@ struct place {
 handler limited(handler inner, std::size_t most) {
     auto running = std::make_shared<std::atomic<std::size_t>>(0);
     return [inner = std::move(inner), running, most](context& c,
-                                                     message call) -> maybe_awaitable<message> {
+                                                     message&& call) -> maybe_awaitable<message> {
         if (running->fetch_add(1) >= most) {
             running->fetch_sub(1);
             return message::error(0, errc::overloaded, std::to_string(most) + " calls are running");
@@ -101,7 +100,7 @@ handler limited(handler inner, std::size_t most) {
 }
 
 handler with_timeout(handler inner, std::chrono::milliseconds span) {
-    return [inner = std::move(inner), span](context& c, message call) {
+    return [inner = std::move(inner), span](context& c, message&& call) {
         c.end_after(span);
         return inner(c, std::move(call));
     };

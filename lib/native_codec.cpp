@@ -1,6 +1,7 @@
 #include <oocrpc/native_codec.hpp>
 
-#include <oocrpc/bson_value.hpp>
+#include "native_writing.hpp"
+#include <oocrpc/detail/endian.hpp>
 
 namespace oocrpc {
 namespace {
@@ -14,14 +15,9 @@ constexpr std::size_t smallest_body = 5;
 // ours permits travels, whatever its place.
 constexpr std::size_t frame_depth = 3;
 
-std::size_t load_be(const std::uint8_t* p) noexcept {
-    return std::size_t{p[0]} << 24 | std::size_t{p[1]} << 16 | std::size_t{p[2]} << 8 | p[3];
-}
-void store_be(std::uint8_t* p, std::size_t n) noexcept {
-    p[0] = static_cast<std::uint8_t>(n >> 24);
-    p[1] = static_cast<std::uint8_t>(n >> 16);
-    p[2] = static_cast<std::uint8_t>(n >> 8);
-    p[3] = static_cast<std::uint8_t>(n);
+// With the length known, comparing is a load or two.
+template <std::size_t N> bool is(std::string_view name, const char (&key)[N]) noexcept {
+    return name.size() == N - 1 && std::memcmp(name.data(), key, N - 1) == 0;
 }
 
 decoded malformed(std::string reason) {
@@ -88,16 +84,16 @@ class body_reader {
         return true;
     }
     bool key(std::string_view name, value_view v) {
-        if (name == "call") return begin('c', v);
-        if (name == "reply") return begin('r', v);
-        if (name == "error") return begin('e', v);
-        if (name == "info") return begin('i', v);
-        if (name == "id") return integer(name, v, 1, m_.id);
-        if (name == "timeout_ms") return integer(name, v, 0, m_.timeout_ms);
-        if (name == "meta") return meta(v);
-        if (name == "oneway") return flag(name, v, m_.oneway);
-        if (name == "stream") return small(name, v, m_.credit);
-        if (name == "more") return flag(name, v, more_);
+        if (is(name, "call")) return begin('c', v);
+        if (is(name, "reply")) return begin('r', v);
+        if (is(name, "error")) return begin('e', v);
+        if (is(name, "info")) return begin('i', v);
+        if (is(name, "id")) return integer(name, v, 1, m_.id);
+        if (is(name, "timeout_ms")) return integer(name, v, 0, m_.timeout_ms);
+        if (is(name, "meta")) return meta(v);
+        if (is(name, "oneway")) return flag(name, v, m_.oneway);
+        if (is(name, "stream")) return small(name, v, m_.credit);
+        if (is(name, "more")) return flag(name, v, more_);
         return true; // a receiver ignores keys that it does not know
     }
     bool meta(value_view v) {
@@ -114,10 +110,10 @@ class body_reader {
         if (content_.t != type::document) return wrong("call", "document", content_.t);
         bool named = false;
         for (const auto& e : bson::elements(content_.as_document())) {
-            if (e.name == "funcname") {
+            if (is(e.name, "funcname")) {
                 if (!text("call.funcname", e.value, m_.method)) return false;
                 named = true;
-            } else if (e.name == "arguments") {
+            } else if (is(e.name, "arguments")) {
                 m_.body = e.value;
             }
         }
@@ -139,12 +135,12 @@ class body_reader {
         std::int64_t code = 0;
         bool named = false;
         for (const auto& e : bson::elements(content_.as_document())) {
-            if (e.name == "message") {
+            if (is(e.name, "message")) {
                 if (!text("error.message", e.value, message)) return false;
                 named = true;
-            } else if (e.name == "detail") {
+            } else if (is(e.name, "detail")) {
                 if (!text("error.detail", e.value, detail)) return false;
-            } else if (e.name == "code") {
+            } else if (is(e.name, "code")) {
                 if (!integer("error.code", e.value, INT32_MIN, code)) return false;
                 if (code > INT32_MAX) return fail("error.code: exceeds int32");
             }
@@ -161,14 +157,14 @@ class body_reader {
         if (content_.t != type::document) return true;
         for (const auto& e : bson::elements(content_.as_document())) {
             const auto at = "info." + std::string(e.name);
-            if (e.name == "cancel") return control(message_kind::cancel, at, e.value, 1);
-            if (e.name == "ping") return control(message_kind::ping, at, e.value, INT64_MIN);
-            if (e.name == "pong") return control(message_kind::pong, at, e.value, INT64_MIN);
-            if (e.name == "goaway") {
+            if (is(e.name, "cancel")) return control(message_kind::cancel, at, e.value, 1);
+            if (is(e.name, "ping")) return control(message_kind::ping, at, e.value, INT64_MIN);
+            if (is(e.name, "pong")) return control(message_kind::pong, at, e.value, INT64_MIN);
+            if (is(e.name, "goaway")) {
                 m_.kind = message_kind::goaway;
                 return text(at, e.value, m_.method);
             }
-            if (e.name == "credit") return credit(e.value);
+            if (is(e.name, "credit")) return credit(e.value);
         }
         return true;
     }
@@ -181,8 +177,8 @@ class body_reader {
         if (v.t != type::document) return wrong("info.credit", "document", v.t);
         m_.id = 0;
         for (const auto& e : bson::elements(v.as_document())) {
-            if (e.name == "id" && !integer("info.credit.id", e.value, 1, m_.id)) return false;
-            if (e.name == "n" && !small("info.credit.n", e.value, m_.credit)) return false;
+            if (is(e.name, "id") && !integer("info.credit.id", e.value, 1, m_.id)) return false;
+            if (is(e.name, "n") && !small("info.credit.n", e.value, m_.credit)) return false;
         }
         return (m_.id && m_.credit) || fail("info.credit takes id and n");
     }
@@ -193,113 +189,11 @@ class body_reader {
     value_view content_{};
 };
 
-void add_meta(bson::document_writer& doc, const metadata& meta) {
-    if (meta.empty()) return;
-    bson::document_writer inner(doc, "meta");
-    for (const auto& [key, value] : meta) inner.add(key, value);
-    inner.finish();
-}
-
-void write_call(bson::document_writer& doc, const message& m) {
-    bson::document_writer call(doc, "call");
-    call.add("funcname", m.method);
-    if (present(m.body)) call.add("arguments", m.body);
-    call.finish();
-    if (m.id) doc.add("id", m.id);
-    if (m.timeout_ms >= 0) doc.add("timeout_ms", m.timeout_ms);
-    if (m.oneway) doc.add("oneway", true);
-    if (m.credit > 0) doc.add("stream", m.credit);
-    add_meta(doc, m.meta);
-}
-
-void write_reply(bson::document_writer& doc, const message& m) {
-    const auto result = present(m.body) ? m.body : value_view{type::null, {}};
-    if (!m.id && result.t == type::null)
-        doc.add("reply", std::string_view("noreply"));
-    else
-        doc.add("reply", result);
-    if (!m.id) return; // a base peer gets the key alone
-    doc.add("id", m.id);
-    if (m.kind == message_kind::item) doc.add("more", true);
-    add_meta(doc, m.meta);
-}
-
-void write_error(bson::document_writer& doc, const message& m) {
-    bson::document_writer error(doc, "error");
-    error.add("message", m.fault->message);
-    error.add("detail", m.fault->detail);
-    if (m.id) error.add("code", static_cast<std::int32_t>(m.fault->code));
-    error.finish();
-    if (!m.id) return;
-    doc.add("id", m.id);
-    add_meta(doc, m.meta);
-}
-
-bool write_info(bson::document_writer& doc, const message& m) {
-    bson::document_writer info(doc, "info");
-    switch (m.kind) {
-    case message_kind::cancel:
-        info.add("cancel", m.id);
-        break;
-    case message_kind::ping:
-        info.add("ping", m.id);
-        break;
-    case message_kind::pong:
-        info.add("pong", m.id);
-        break;
-    case message_kind::goaway:
-        info.add("goaway", m.method);
-        break;
-    case message_kind::credit: {
-        bson::document_writer credit(info, "credit");
-        credit.add("id", m.id);
-        credit.add("n", m.credit);
-        credit.finish();
-        break;
-    }
-    default:
-        return false;
-    }
-    info.finish();
-    return true;
-}
-
-/// False where the protocol has no such message.
-bool write_body(bson::document_writer& doc, const message& m) {
-    switch (m.kind) {
-    case message_kind::call:
-        write_call(doc, m);
-        return true;
-    case message_kind::reply:
-    case message_kind::item:
-        write_reply(doc, m);
-        return true;
-    case message_kind::error:
-        if (!m.fault) return false;
-        write_error(doc, m);
-        return true;
-    default:
-        return write_info(doc, m);
-    }
-}
-
-/// Appends the body, and the frame's length where all went well; otherwise leaves half of it.
-encoded write_frame(const message& m, std::size_t limit, byte_buffer& out) {
-    const auto start = out.size();
-    out.grow(prefix);
-    bson::document_writer doc(out);
-    if (!write_body(doc, m)) return encoded::unsupported;
-    const auto length = doc.finish();
-    if (length > limit) return encoded::too_large;
-    store_be(out.data() + start, length);
-    return encoded::done;
-}
-
 } // namespace
 
 decoded native_codec::decode(bytes in, message& out) {
     if (in.size() < prefix) return {decoded::state::incomplete, prefix, {}};
-    const auto length = load_be(in.data());
+    const auto length = std::size_t{detail::load_be<std::uint32_t>(in.data())};
     if (length < smallest_body)
         return malformed("a frame of " + std::to_string(length) +
                          " bytes is shorter than the smallest document");
@@ -317,15 +211,7 @@ decoded native_codec::decode(bytes in, message& out) {
 }
 
 encoded native_codec::encode(const message& m, byte_buffer& out) {
-    const auto start = out.size();
-    auto outcome = encoded::invalid;
-    try {
-        outcome = write_frame(m, max_message_, out);
-    } catch (const rpc_error& e) { // of the BSON writer
-        if (e.code() == errc::message_too_large) outcome = encoded::too_large;
-    }
-    if (outcome != encoded::done) out.truncate(start);
-    return outcome;
+    return write_native(m, max_message_, out);
 }
 
 } // namespace oocrpc

@@ -92,7 +92,7 @@ std::vector<method_description> service::table::describe() const {
     return all;
 }
 
-maybe_awaitable<message> service::operator()(context& c, message call) const {
+maybe_awaitable<message> service::operator()(context& c, message&& call) const {
     const auto at = table_->methods.find(call.method);
     if (at != table_->methods.end()) return at->second.serve(c, std::move(call));
     if (table_->otherwise) return table_->otherwise(c, std::move(call));

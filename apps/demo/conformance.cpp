@@ -50,6 +50,21 @@ message add_numbers(context& c, value_view a, value_view b) {
     return narrow == sum ? reply_with(c, narrow) : reply_with(c, sum);
 }
 
+int add_ints(int a, int b) {
+    int sum = 0;
+    if (__builtin_add_overflow(a, b, &sum)) refuse("the sum exceeds an int32");
+    return sum;
+}
+
+awaitable<int> add_in_coroutine(int a, int b) {
+    co_return add_ints(a, b);
+}
+
+awaitable<int> add_after_suspending(int a, int b) {
+    co_await asio::post(co_await this_coro::executor, use_awaitable);
+    co_return add_ints(a, b);
+}
+
 message fail_with(const std::string& message_text, const std::optional<std::string>& detail) {
     if (message_text.empty()) refuse("message: expected an identifier, got an empty string");
     const auto known = errc_from_string(message_text);
@@ -96,6 +111,8 @@ constexpr method<value_view(value_view)> echo_any{echo.name(), echo.parameters()
 service make_service() {
     service s("demo", bare_names::yes);
     s.on(add_any, add_numbers)
+        .on(add_coroutine, add_in_coroutine)
+        .on(add_suspending, add_after_suspending)
         .on(echo_any, [](value_view v) { return message::reply(0, v); })
         .on(sleep_ms, sleep_for_ms)
         .on(fail, fail_with)

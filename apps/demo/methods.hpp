@@ -30,6 +30,9 @@ struct stats {
 // The methods as a client in C++ calls them; README.md says what they do. `add` also takes int64
 // and double, for which a client declares a method of its own.
 inline constexpr oocrpc::method<int(int, int)> add{"demo.add", {"a", "b"}};
+/// `add` by a coroutine that has its answer at once, and by one that lets the loop turn before it.
+inline constexpr oocrpc::method<int(int, int)> add_coroutine{"demo.add_coroutine", {"a", "b"}};
+inline constexpr oocrpc::method<int(int, int)> add_suspending{"demo.add_suspending", {"a", "b"}};
 inline constexpr oocrpc::method<oocrpc::bson::value(oocrpc::bson::value)> echo{"demo.echo",
                                                                                {"value"}};
 inline constexpr oocrpc::method<int(int)> sleep_ms{"demo.sleep_ms", {"ms"}};

@@ -47,14 +47,13 @@ void counted_call::end_with(const std::exception_ptr& thrown) noexcept {
 
 oocrpc::handler counted(oocrpc::handler inner, std::shared_ptr<call_counters> counters) {
     return [inner = std::move(inner), counters = std::move(counters)](
-               oocrpc::context& c, message call) -> maybe_awaitable<message> {
+               oocrpc::context& c, message&& call) -> maybe_awaitable<message> {
         counted_call running(*counters);
         try {
             auto outcome = inner(c, std::move(call));
             if (!outcome.ready()) return wait_for(outcome.wait(), std::move(running));
-            auto answer = outcome.take();
-            running.end_with(answer);
-            return answer;
+            running.end_with(outcome.value());
+            return outcome;
         } catch (...) {
             running.end_with(std::current_exception());
             throw;

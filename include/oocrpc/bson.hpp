@@ -126,7 +126,9 @@ class elements {
         using iterator_concept = std::forward_iterator_tag;
 
         iterator() = default;
-        explicit iterator(const std::uint8_t* at) noexcept : at_(at) { read(); }
+        iterator(const std::uint8_t* at, const std::uint8_t* end) noexcept : at_(at), end_(end) {
+            read();
+        }
         const element& operator*() const noexcept { return current_; }
         const element* operator->() const noexcept { return &current_; }
         iterator& operator++() noexcept {
@@ -150,6 +152,7 @@ class elements {
         void read() noexcept;
 
         const std::uint8_t* at_ = nullptr;
+        const std::uint8_t* end_ = nullptr;
         element current_;
     };
 
@@ -157,7 +160,8 @@ class elements {
     /// No bytes at all count as a document without elements.
     iterator begin() const noexcept {
         static constexpr std::uint8_t none = 0;
-        return iterator(document_.size() < 5 ? &none : document_.data() + 4);
+        if (document_.size() < 5) return iterator(&none, &none + 1);
+        return iterator(document_.data() + 4, document_.data() + document_.size());
     }
     std::default_sentinel_t end() const noexcept { return {}; }
 
@@ -233,7 +237,11 @@ class array_writer {
         : body_(parent.body_.out_, parent.index_.next(), type::array) {}
 
     /// Adds any value that put() knows.
-    template <class T> void add(const T& value) { body_.add(index_.next(), value); }
+    template <class T> void add(const T& value) {
+        auto at = open();
+        auto t = put(body_.out_, value);
+        body_.out_.data()[at] = static_cast<std::uint8_t>(t);
+    }
     /// Writes the end and the length, and returns the length in bytes.
     std::size_t finish() { return body_.finish(); }
 
@@ -249,6 +257,9 @@ class array_writer {
         std::size_t count_ = 0;
         char text_[20];
     };
+
+    // Writes a type still to be filled in, and the next index; returns where the type stands.
+    std::size_t open();
 
     document_writer body_;
     index index_;

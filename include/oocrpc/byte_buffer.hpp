@@ -19,37 +19,33 @@ using bytes = std::span<const std::uint8_t>;
 class byte_buffer {
   public:
     byte_buffer() = default;
-    byte_buffer(byte_buffer&& other) noexcept
-        : data_(std::move(other.data_)),
-          size_(std::exchange(other.size_, 0)),
-          capacity_(std::exchange(other.capacity_, 0)) {}
+    byte_buffer(byte_buffer&& other) noexcept { swap(other); }
     byte_buffer& operator=(byte_buffer&& other) noexcept {
-        data_ = std::move(other.data_);
-        size_ = std::exchange(other.size_, 0);
-        capacity_ = std::exchange(other.capacity_, 0);
+        byte_buffer moved(std::move(other));
+        swap(moved);
         return *this;
     }
 
-    std::uint8_t* data() noexcept { return data_.get(); }
-    const std::uint8_t* data() const noexcept { return data_.get(); }
+    std::uint8_t* data() noexcept { return data_; }
+    const std::uint8_t* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
     std::size_t capacity() const noexcept { return capacity_; }
     bool empty() const noexcept { return size_ == 0; }
-    operator bytes() const noexcept { return {data_.get(), size_}; }
+    operator bytes() const noexcept { return {data_, size_}; }
 
     void clear() noexcept { size_ = 0; }
     /// Cuts the end off; `n` must not exceed size().
     void truncate(std::size_t n) noexcept { size_ = n; }
     /// Drops the first `n` bytes by moving the rest to the front.
     void consume(std::size_t n) noexcept {
-        if (n < size_) std::memmove(data_.get(), data_.get() + n, size_ - n);
+        if (n < size_) std::memmove(data_, data_ + n, size_ - n);
         size_ -= n;
     }
 
     /// Makes room for `n` more bytes and returns where they go; commit() or grow() keeps them.
     std::uint8_t* prepare(std::size_t n) {
         if (capacity_ - size_ < n) reallocate(size_ + n);
-        return data_.get() + size_;
+        return data_ + size_;
     }
     void commit(std::size_t n) noexcept { size_ += n; }
     /// Appends `n` bytes of no particular content and returns where they are.
@@ -66,8 +62,18 @@ class byte_buffer {
     void append(bytes from) { append(from.data(), from.size()); }
     void append(std::string_view text) { append(text.data(), text.size()); }
 
+    void swap(byte_buffer& other) noexcept {
+        std::swap(owned_, other.owned_);
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+    }
     /// Gives memory back: afterwards the capacity is `n` or the size, whichever is larger.
     void shrink(std::size_t n);
+
+  protected:
+    /// Begins in memory of the derived class's own; such a buffer must not be moved or swapped.
+    byte_buffer(std::uint8_t* at, std::size_t capacity) noexcept : data_(at), capacity_(capacity) {}
 
   private:
     void reallocate(std::size_t wanted) {
@@ -77,14 +83,26 @@ class byte_buffer {
     }
     void replace(std::size_t capacity) {
         std::unique_ptr<std::uint8_t[]> next(new std::uint8_t[capacity]);
-        if (size_) std::memcpy(next.get(), data_.get(), size_);
-        data_ = std::move(next);
+        if (size_) std::memcpy(next.get(), data_, size_);
+        owned_ = std::move(next);
+        data_ = owned_.get();
         capacity_ = capacity;
     }
 
-    std::unique_ptr<std::uint8_t[]> data_;
+    std::unique_ptr<std::uint8_t[]> owned_;
+    std::uint8_t* data_ = nullptr;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
+};
+
+/// A buffer whose first `N` bytes lie in itself, for what is usually that small. Does not move.
+template <std::size_t N> class small_buffer : public byte_buffer {
+  public:
+    small_buffer() noexcept : byte_buffer(space_, N) {}
+    small_buffer(small_buffer&&) = delete;
+
+  private:
+    std::uint8_t space_[N];
 };
 
 inline void byte_buffer::shrink(std::size_t n) {

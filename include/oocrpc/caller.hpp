@@ -113,6 +113,9 @@ class caller {
     static awaitable<std::shared_ptr<message_stream>>
     open_on(target_ptr target, message call, call_options options, std::int32_t window);
 
+    // Bytes that the arguments of a call are given without an allocation.
+    static constexpr std::size_t usual_arguments = 128;
+
     template <class... A> static void put_arguments(byte_buffer& out, const A&... arguments) {
         bson::array_writer array(out);
         (array.add(arguments), ...);
@@ -122,13 +125,13 @@ class caller {
     template <class R, class... A>
     static awaitable<R> call_typed(target_ptr target, std::string_view name, call_options options,
                                    A... arguments) {
-        byte_buffer body;
+        small_buffer<usual_arguments> body;
         put_arguments(body, arguments...);
         auto c = target->ready();
         if (!c) c = co_await target->acquire(options.when);
-        auto call = message::call(name, {bson::type::array, body});
-        message answer =
-            co_await c->async_exchange(std::move(call), std::move(options), use_awaitable);
+        detail::call_request request{message::call(name, {bson::type::array, body}),
+                                     std::move(options)};
+        message answer = co_await c->async_exchange(request, use_awaitable);
         if (answer.fault) throw answer.to_exception();
         if constexpr (!std::is_void_v<R>) co_return detail::read_value<R>(answer.body, name);
     }

@@ -78,6 +78,11 @@ class connection final : public stream_user, public std::enable_shared_from_this
                                                           shared_from_this(), std::move(call),
                                                           std::move(options));
     }
+    /// The same for a request that stays where it is until it is initiated.
+    template <class Token> auto async_exchange(detail::call_request& r, Token&& token) {
+        return asio::async_initiate<Token, void(message)>(detail::initiate_call{}, token,
+                                                          shared_from_this(), &r);
+    }
     /// Makes a call that takes a stream, `window` items of it at a time (at least 1). `inherited`
     /// is the deadline of the call that makes it. On the connection's executor.
     std::shared_ptr<message_stream> open(message call, const call_options& options,
@@ -157,7 +162,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void put_call(const message& call);
     void put_held();
     void on_reply(message& m);
-    void abandon(std::int64_t id, message outcome);
+    void abandon(std::int64_t id, message&& outcome);
     void fail_waiters(const rpc_error& reason);
     void probe();
     void send_credit(std::int64_t id, std::int32_t n);
@@ -165,9 +170,9 @@ class connection final : public stream_user, public std::enable_shared_from_this
     // Calls of the peer (connection_serve.cpp).
     void on_call(message& call);
     std::optional<message> refuse_call(context& c);
-    maybe_awaitable<message> invoke(context& c, message call);
+    maybe_awaitable<message> invoke(context& c, message&& call);
     void run(std::unique_ptr<context> c, awaitable<message> work);
-    void finish(context& c, message reply);
+    void finish(context& c, message&& reply);
     void answer(context& c, message reply);
     message to_error(const std::exception_ptr& e) const;
     void cancel_running(context& c);

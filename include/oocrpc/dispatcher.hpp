@@ -58,9 +58,10 @@ class dispatcher {
     /// The deadline of a call that somebody waits for.
     const call_deadline& deadline(std::int64_t id) const { return slots_[index(id)].deadline; }
     /// Tells the waiter `outcome`, once, and forgets it. Its late reply will be dropped.
-    cancel_action abandon(std::int64_t id, message outcome);
+    cancel_action abandon(std::int64_t id, message&& outcome);
     /// Tells whoever waits for `m`. False: nobody does, and nothing was done.
     bool on_reply(message& m);
+    bool remembers_cancels() const noexcept { return !remembered_cancels_.empty(); }
     /// Cancels that had to wait for the peer to show itself as extended; empty before that.
     std::vector<std::int64_t> take_remembered_cancels();
 
@@ -86,7 +87,7 @@ class dispatcher {
     /// One that is answered, but has no id, takes its place in the order of answers.
     std::int64_t begin_call(std::int64_t wire_id, context* call, bool answered = true);
     /// Forgets the call; `reply` goes to `send`, at once or, for calls without id, in their order.
-    template <class Send> void finish_call(std::int64_t key, message reply, Send&& send);
+    template <class Send> void finish_call(std::int64_t key, message&& reply, Send&& send);
     /// The running call of that wire id, or null.
     context* find_running(std::int64_t wire_id) const noexcept;
     /// True where a call without id can be answered at once.
@@ -122,11 +123,10 @@ class dispatcher {
     slot& take_slot(std::int64_t& id, call_deadline deadline);
     void free_slot(slot& s, std::size_t i) noexcept;
     void keep_place(const slot& s) noexcept;
-    void tell(std::int64_t id, message m);
+    void tell(std::int64_t id, message&& m);
     bool store(std::int64_t key, message& reply);
 
-    // A deque, because a waiter that is being told may register another call.
-    std::deque<slot> slots_;
+    std::vector<slot> slots_; // a waiter that is being told may register another call
     std::vector<std::uint32_t> free_;
     std::size_t waiting_ = 0;
     std::deque<std::int64_t> fifo_; // until the peer has shown itself as extended
@@ -141,7 +141,7 @@ class dispatcher {
     std::int64_t next_unordered_ = unordered;
 };
 
-template <class Send> void dispatcher::finish_call(std::int64_t key, message reply, Send&& send) {
+template <class Send> void dispatcher::finish_call(std::int64_t key, message&& reply, Send&& send) {
     running_.erase(key);
     if (!ordered(key)) return send(std::move(reply));
     if (!store(key, reply)) return;

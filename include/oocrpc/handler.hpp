@@ -19,7 +19,8 @@ template <class T> class [[nodiscard]] maybe_awaitable {
 
     bool ready() const noexcept { return content_.index() == 0; }
     /// The value; only where it is ready().
-    T take() { return std::move(std::get<0>(content_)); }
+    const T& value() const { return std::get<0>(content_); }
+    T&& take() { return std::move(std::get<0>(content_)); }
     /// The awaitable; only where it is not ready().
     awaitable<T> wait() { return std::move(std::get<1>(content_)); }
 
@@ -34,6 +35,6 @@ template <class T> class [[nodiscard]] maybe_awaitable {
 /// the read buffer: a handler that returns an awaitable calls message::own() first. The context
 /// lives until the answer is there. Called on the connection's executor; where a server runs on
 /// several threads, from all of them.
-using handler = std::function<maybe_awaitable<message>(context&, message)>;
+using handler = std::function<maybe_awaitable<message>(context&, message&&)>;
 
 } // namespace oocrpc

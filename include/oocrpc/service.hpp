@@ -49,7 +49,7 @@ class service {
     /// The methods, sorted by name, without those that every service has.
     std::vector<method_description> describe() const;
 
-    maybe_awaitable<message> operator()(context& c, message call) const;
+    maybe_awaitable<message> operator()(context& c, message&& call) const;
 
   private:
     struct entry {

@@ -194,14 +194,15 @@ void mongodb_client_codec::state::begin_batch(const outgoing& to, stream& s, byt
 }
 
 decoded mongodb_client_codec::state::next_item(bytes in, oocrpc::message& out) {
-    const auto* base = instead_ ? instead_->data() : in.data();
+    const bytes from = instead_ ? bytes(*instead_) : in;
+    const auto* base = from.data();
     const auto at = streams_.find(batch_.id);
     if (at == streams_.end()) { // cancelled by who got an earlier item
         out.kind = message_kind::ignored;
         return {decoded::state::message, std::exchange(batch_, {}).size, {}};
     }
     if (batch_.at == batch::none || base[batch_.at] == 0) return end_batch(out);
-    const bson::elements::iterator element(base + batch_.at);
+    const bson::elements::iterator element(base + batch_.at, base + from.size());
     out.kind = message_kind::item;
     out.id = batch_.id;
     out.body = item_of(element->value);

@@ -61,7 +61,7 @@ maybe_awaitable<message> answer_command(const layer& of, context& c, message cal
     return at->answer(std::move(cmd));
 }
 
-maybe_awaitable<message> answer(const layer& of, context& c, message call) {
+maybe_awaitable<message> answer(const layer& of, context& c, message&& call) {
     auto outcome =
         call.raw ? answer_command(of, c, std::move(call)) : call_method(of, c, std::move(call));
     if (outcome.ready()) return outcome;
@@ -84,7 +84,7 @@ handler answer_commands(handler inner, std::shared_ptr<call_registry> registry,
     of->options = options;
     of->begun = std::chrono::steady_clock::now();
     return [of = std::shared_ptr<const layer>(of)](context& c,
-                                                   message call) -> maybe_awaitable<message> {
+                                                   message&& call) -> maybe_awaitable<message> {
         if (c.info().protocol != "mongodb") return (*of->inner)(c, std::move(call));
         return answer(*of, c, std::move(call));
     };

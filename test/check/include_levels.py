@@ -21,7 +21,7 @@ LEVELS = [
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* message call_deadline call_options description uri_options",
     # 2: codecs and the dispatcher
-    "codec native_codec detecting_codec mongodb_server_codec mongodb_client_codec dispatcher "
+    "codec native_codec native_writing detecting_codec mongodb_server_codec mongodb_client_codec dispatcher "
     "wire* crc32c compression command_names command_reading errors legacy_requests "
     "pending_requests server_answers server_codec* outgoing_requests handshake reply_reading "
     "client_codec* elements values",

@@ -8,6 +8,7 @@
 #include <asio/execution/blocking.hpp>
 #include <asio/execution/context.hpp>
 #include <asio/execution/outstanding_work.hpp>
+#include <asio/io_context.hpp>
 #include <asio/prefer.hpp>
 #include <asio/query.hpp>
 #include <asio/require.hpp>
@@ -86,14 +87,27 @@ class call_executor {
 template <class Executor> const Executor* held_as(const any_io_executor& any) noexcept {
     return any && any.target_type() == typeid(Executor) ? any.target<Executor>() : nullptr;
 }
+inline bool is_context(const any_io_executor& any) noexcept {
+    return held_as<asio::io_context::executor_type>(any) != nullptr;
+}
 
 /// The scope of the call that `executor` belongs to, or null outside of a handler.
 inline call_scope* scope_of(const any_io_executor& executor) noexcept {
+    if (is_context(executor)) return nullptr; // the usual one; comparing unequal types costs more
     const auto* e = held_as<call_executor>(executor);
     return e ? &e->scope() : nullptr;
 }
 template <class Executor> call_scope* scope_of(const Executor&) noexcept {
     return nullptr;
+}
+
+/// Whether `a` is what `any` holds.
+inline bool is_same(const any_io_executor& a, const any_io_executor& any) noexcept {
+    return a == any;
+}
+template <class Executor> bool is_same(const Executor& a, const any_io_executor& any) noexcept {
+    const auto* held = held_as<Executor>(any);
+    return held && *held == a;
 }
 
 /// True where the calling thread is the one that runs `executor`'s handlers right now; false also

@@ -32,4 +32,12 @@ template <class T> void store_le(void* at, T v) noexcept {
     std::memcpy(at, &v, sizeof v);
 }
 
+/// The same with the most significant byte first.
+template <class T> T load_be(const void* at) noexcept {
+    return reversed(load_le<T>(at));
+}
+template <class T> void store_be(void* at, T v) noexcept {
+    store_le(at, reversed(v));
+}
+
 } // namespace oocrpc::detail

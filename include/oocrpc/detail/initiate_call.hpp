@@ -20,9 +20,9 @@ inline auto initiate_call::canceller(const std::shared_ptr<connection>& c, std::
 
 /// The handler lives in another thread or on no executor: start on the connection's own.
 template <class Handler, class Slot>
-void initiate_call::elsewhere(Handler handler, std::shared_ptr<connection> c, message call,
-                              call_options options, call_deadline inherited, Slot slot) {
-    call.own();
+void initiate_call::elsewhere(Handler handler, std::shared_ptr<connection> c, call_request r,
+                              call_deadline inherited, Slot slot) {
+    r.call.own();
     struct progress {
         std::int64_t id = 0;
         bool cancelled = false;
@@ -41,28 +41,30 @@ void initiate_call::elsewhere(Handler handler, std::shared_ptr<connection> c, me
             });
         });
     const auto executor = c->executor_;
-    asio::post(executor, [c = std::move(c), call = std::move(call), options = std::move(options),
-                          inherited, at, waiter = std::move(waiter)]() mutable {
+    asio::post(executor, [c = std::move(c), r = std::move(r), inherited, at,
+                          waiter = std::move(waiter)]() mutable {
         if (at->cancelled) return waiter(message::error(0, errc::cancelled, "the caller gave up"));
-        at->id = c->start_call(call, options, &inherited, std::move(waiter));
+        at->id = c->start_call(r.call, r.options, &inherited, std::move(waiter));
     });
 }
 
 template <class Handler>
-void initiate_call::operator()(Handler handler, std::shared_ptr<connection> c, message call,
-                               call_options options) const {
-    const auto* scope = scope_of(asio::get_associated_executor(handler));
+void initiate_call::operator()(Handler handler, std::shared_ptr<connection> c,
+                               call_request* r) const {
+    const auto executor = asio::get_associated_executor(handler);
+    const auto* scope = scope_of(executor);
     const auto* inherited = scope ? &scope->deadline : nullptr;
     auto slot = asio::get_associated_cancellation_slot(handler);
     if constexpr (has_executor<Handler>) {
-        if (running_here(c->executor_) && running_here(asio::get_associated_executor(handler))) {
-            const auto id =
-                c->start_call(call, options, inherited, reply_to<Handler>{std::move(handler)});
+        const bool same = scope ? scope->inner == c->executor_ : is_same(executor, c->executor_);
+        if (running_here(c->executor_) && (same || running_here(executor))) {
+            const auto id = c->start_call(r->call, r->options, inherited,
+                                          reply_to<Handler>{std::move(handler), same});
             if (slot.is_connected()) slot.assign(canceller(c, id));
             return;
         }
     }
-    elsewhere(std::move(handler), std::move(c), std::move(call), std::move(options),
+    elsewhere(std::move(handler), std::move(c), std::move(*r),
               inherited ? *inherited : call_deadline{}, slot);
 }
 

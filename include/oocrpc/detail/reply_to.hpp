@@ -16,21 +16,34 @@ class connection;
 
 namespace detail {
 
+/// A call that is about to be made.
+struct call_request {
+    message call;
+    call_options options;
+};
+
 /// Starts a call for a completion handler, from whatever thread, and ties its cancellation to it.
 struct initiate_call {
     template <class Handler>
     void operator()(Handler handler, std::shared_ptr<connection> c, message call,
-                    call_options options) const; // initiate_call.hpp
+                    call_options options) const {
+        call_request r{std::move(call), std::move(options)};
+        (*this)(std::move(handler), std::move(c), &r);
+    }
+    /// Takes what it needs of `r`, which its owner keeps until then.
+    template <class Handler>
+    void operator()(Handler handler, std::shared_ptr<connection> c,
+                    call_request* r) const; // initiate_call.hpp
 
   private:
     static auto canceller(const std::shared_ptr<connection>& c, std::int64_t id);
     template <class Handler, class Slot>
-    static void elsewhere(Handler handler, std::shared_ptr<connection> c, message call,
-                          call_options options, call_deadline inherited, Slot slot);
+    static void elsewhere(Handler handler, std::shared_ptr<connection> c, call_request r,
+                          call_deadline inherited, Slot slot);
 };
 
 /// Calls a completion handler of either signature.
-template <class Handler> void complete(Handler& handler, message m) {
+template <class Handler> void complete(Handler& handler, message&& m) {
     if constexpr (std::is_invocable_v<Handler&, std::error_code, message>) {
         const auto ec = m.to_error_code();
         std::move(handler)(ec, std::move(m));
@@ -41,12 +54,14 @@ template <class Handler> void complete(Handler& handler, message m) {
 
 /// Hands the answer to a completion handler on the handler's executor.
 ///
-/// Where the calling thread runs that executor, at once: it is always called from the event loop,
-/// never from the function that started the call.
+/// Where that is the connection's, or one that the calling thread runs, at once: it is always
+/// called from the event loop, never from the function that started the call.
 template <class Handler> struct reply_to {
     Handler handler;
+    bool same_executor; ///< the handler's is the connection's
 
-    void operator()(message m) {
+    void operator()(message&& m) {
+        if (same_executor) return complete(handler, std::move(m));
         const auto executor = asio::get_associated_executor(handler);
         if (running_here(executor)) return complete(handler, std::move(m));
         m.own();
@@ -78,7 +93,7 @@ template <class Handler> struct reply_elsewhere {
           executor(asio::prefer(executor_of(handler, fallback),
                                 asio::execution::outstanding_work.tracked)) {}
 
-    void operator()(message m) {
+    void operator()(message&& m) {
         m.own();
         const auto ex = executor;
         asio::dispatch(ex, [self = std::move(*this), m = std::move(m)]() mutable {

@@ -69,7 +69,7 @@ template <class F, class R, class... A> class typed_handler {
         : f_(std::move(f)),
           names_(m.parameters().begin(), m.parameters().end()) {}
 
-    maybe_awaitable<message> operator()(context& c, message call) const {
+    maybe_awaitable<message> operator()(context& c, message&& call) const {
         std::tuple<std::decay_t<A>...> arguments;
         auto fault = read_all(call.body, arguments, std::index_sequence_for<A...>());
         if (!fault.empty()) return message::error(0, errc::invalid_argument, std::move(fault));

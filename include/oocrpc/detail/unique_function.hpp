@@ -35,7 +35,7 @@ template <class Arg> class unique_function {
     explicit operator bool() const noexcept { return table_ != nullptr; }
 
     /// Takes the callable out, so that it may replace or destroy this object, and calls it.
-    void operator()(Arg argument) {
+    void operator()(Arg&& argument) {
         auto* table = std::exchange(table_, nullptr);
         table->call(space_, std::move(argument));
     }
