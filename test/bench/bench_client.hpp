@@ -98,9 +98,11 @@ class stretch {
         used_ = processor_time() - used_before_;
     }
 
-    /// One object on standard output: of the calls that were answered in this time.
-    void print(const histogram& latencies) const {
-        const auto calls = static_cast<double>(latencies.count());
+    /// One object on standard output: of the calls that were answered in this time, all of which
+    /// are in `latencies` unless a number says otherwise.
+    void print(const histogram& latencies) const { print(latencies, latencies.count()); }
+    void print(const histogram& latencies, std::uint64_t number) const {
+        const auto calls = static_cast<double>(number);
         std::printf("{\"calls_per_s\":%.1f,\"calls\":%.0f,\"seconds\":%.3f,\"p50_us\":%.3f,"
                     "\"p99_us\":%.3f,\"cpu_us_per_call\":%.3f}\n",
                     calls / took_.count(), calls, took_.count(), latencies.quantile(0.5),

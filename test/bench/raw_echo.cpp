@@ -1,62 +1,82 @@
 // What Asio itself can do, as the reference of the benchmarks: frames of a 4-byte length and as
-// many bytes, answered by shorter ones. No message is looked into, nothing is allocated for one.
+// many bytes, whose first 4 say how long the answer is to be. Nothing else is looked into, nothing
+// is allocated for a call. bench_client.hpp tells the command line.
 //
-//     raw_echo server PORT
-//     raw_echo client PORT CONNECTIONS IN_FLIGHT SECONDS
-//
-// The frames are as long as those of demo.add(2, 3): a call with id and deadline, and its reply.
-// Both sides read, work on every whole frame of the read, and write once, as the library does. The
-// client prints calls_per_s, calls and seconds as JSON.
+// SIZE 0: frames as long as those of demo.add(2, 3), 105 bytes there and 32 back. Else SIZE bytes
+// and what the native protocol lays around them travel both ways, and are copied once at each end.
+// Both sides read, work on every whole frame of the read, and write once, as the library does.
 
-#include <chrono>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
+
+#include "bench_client.hpp"
 
 namespace {
 
 using asio::ip::tcp;
 using bytes = std::vector<unsigned char>;
 
-constexpr std::uint32_t call_size = 101; // bytes, without the length in front
-constexpr std::uint32_t reply_size = 28;
+struct sizes { // of bodies, in bytes
+    std::uint32_t call, answer;
+};
+constexpr sizes add{101, 28};
+constexpr sizes echo_overhead{97, 29};
+constexpr std::size_t read_size = 256 << 10;
 
-void append_frame(bytes& out, std::uint32_t size) {
-    const auto at = out.size();
-    out.resize(at + 4 + size);
-    for (int i = 0; i < 4; ++i)
-        out[at + static_cast<std::size_t>(i)] = static_cast<unsigned char>(size >> (24 - 8 * i));
+void store(unsigned char* to, std::uint32_t n) {
+    for (int i = 0; i < 4; ++i) to[i] = static_cast<unsigned char>(n >> (24 - 8 * i));
 }
 
-std::uint32_t length_at(const unsigned char* p) {
+std::uint32_t load(const unsigned char* p) {
     return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | p[3];
 }
 
-/// One end of a connection: for every frame that arrives, one of `answer_size` goes out.
+/// Bytes that are never zero-filled twice.
+class buffer {
+  public:
+    unsigned char* grow(std::size_t n) {
+        if (size_ + n > space_.size()) space_.resize(2 * (size_ + n));
+        size_ += n;
+        return space_.data() + size_ - n;
+    }
+    unsigned char* data() { return space_.data(); }
+    std::size_t size() const { return size_; }
+    void clear() { size_ = 0; }
+
+  private:
+    bytes space_;
+    std::size_t size_ = 0;
+};
+
+/// One end of a connection; what it does with a frame is the derived class's.
 class end : public std::enable_shared_from_this<end> {
   public:
-    end(tcp::socket socket, std::uint32_t answer_size, std::uint64_t& frames)
-        : socket_(std::move(socket)),
-          answer_size_(answer_size),
-          frames_(frames),
-          in_(64 << 10) {
+    explicit end(tcp::socket socket) : socket_(std::move(socket)), in_(2 * read_size) {
         socket_.set_option(tcp::no_delay(true));
     }
+    virtual ~end() = default;
 
-    /// Sends `n` frames first.
-    void start(std::size_t n) {
-        for (std::size_t i = 0; i < n; ++i) append_frame(out_, answer_size_);
+    void start() {
+        begin();
         read();
         flush();
+    }
+
+  protected:
+    virtual void begin() {}
+    virtual void on_batch() {}
+    virtual void on_frame(const unsigned char* body, std::uint32_t size) = 0;
+
+    unsigned char* append(std::uint32_t size) {
+        auto* at = out_.grow(4 + size);
+        store(at, size);
+        return at + 4;
     }
 
   private:
@@ -69,24 +89,26 @@ class end : public std::enable_shared_from_this<end> {
 
     void on_read(std::size_t n) {
         filled_ += n;
+        on_batch();
         std::size_t at = 0;
-        while (filled_ - at >= 4 && filled_ - at >= 4 + length_at(in_.data() + at)) {
-            at += 4 + length_at(in_.data() + at);
-            append_frame(out_, answer_size_);
-            ++frames_;
+        while (filled_ - at >= 4 && filled_ - at >= 4 + load(in_.data() + at)) {
+            const auto size = load(in_.data() + at);
+            if (size < 4) return;
+            on_frame(in_.data() + at + 4, size);
+            at += 4 + size;
         }
         std::memmove(in_.data(), in_.data() + at, filled_ -= at);
-        if (filled_ == in_.size()) return; // a frame that is none of ours
+        if (filled_ == in_.size()) in_.resize(2 * in_.size());
         flush();
         read();
     }
 
     // What is answered while a write is under way leaves with the next one.
     void flush() {
-        if (writing_ || out_.empty()) return;
+        if (writing_ || out_.size() == 0) return;
         writing_ = true;
         std::swap(out_, leaving_);
-        asio::async_write(socket_, asio::buffer(leaving_),
+        asio::async_write(socket_, asio::buffer(leaving_.data(), leaving_.size()),
                           [self = shared_from_this()](std::error_code ec, std::size_t) {
                               self->writing_ = false;
                               self->leaving_.clear();
@@ -95,69 +117,82 @@ class end : public std::enable_shared_from_this<end> {
     }
 
     tcp::socket socket_;
-    std::uint32_t answer_size_;
-    std::uint64_t& frames_;
-    bytes in_, out_, leaving_;
+    bytes in_;
+    buffer out_, leaving_;
     std::size_t filled_ = 0;
     bool writing_ = false;
 };
 
-void accept(tcp::acceptor& acceptor, std::uint64_t& frames) {
+class server_end final : public end {
+    using end::end;
+    void on_frame(const unsigned char* body, std::uint32_t size) override {
+        const auto wanted = load(body);
+        std::memcpy(append(wanted), body, std::min(wanted, size));
+    }
+};
+
+class client_end final : public end {
+  public:
+    client_end(tcp::socket socket, const bench::arguments& a, bench::histogram& latencies)
+        : end(std::move(socket)),
+          in_flight_(a.in_flight),
+          call_(a.size == 0 ? add.call : echo_overhead.call + a.size),
+          latencies_(latencies) {
+        const auto answer = a.size == 0 ? add.answer : echo_overhead.answer + a.size;
+        store(call_.data(), static_cast<std::uint32_t>(answer));
+    }
+
+  private:
+    void begin() override {
+        now_ = bench::clock::now();
+        for (int i = 0; i < in_flight_; ++i) call();
+    }
+    void on_batch() override { now_ = bench::clock::now(); }
+    void on_frame(const unsigned char*, std::uint32_t) override {
+        latencies_.add(now_ - begun_.front());
+        begun_.pop_front();
+        call();
+    }
+    void call() {
+        begun_.push_back(now_);
+        std::memcpy(append(static_cast<std::uint32_t>(call_.size())), call_.data(), call_.size());
+    }
+
+    int in_flight_;
+    bytes call_;
+    bench::histogram& latencies_;
+    bench::clock::time_point now_;
+    std::deque<bench::clock::time_point> begun_; // answers come in order
+};
+
+void accept(tcp::acceptor& acceptor) {
     acceptor.async_accept([&](std::error_code ec, tcp::socket socket) {
-        if (!ec) std::make_shared<end>(std::move(socket), reply_size, frames)->start(0);
-        accept(acceptor, frames);
+        if (!ec) std::make_shared<server_end>(std::move(socket))->start();
+        accept(acceptor);
     });
 }
 
 void serve(std::uint16_t port) {
     asio::io_context loop(1);
     tcp::acceptor acceptor(loop, tcp::endpoint(asio::ip::address_v4::loopback(), port));
-    std::uint64_t frames = 0;
-    accept(acceptor, frames);
-    std::printf("ready on port %d\n", acceptor.local_endpoint().port());
-    std::fflush(stdout);
+    accept(acceptor);
+    bench::say_ready(acceptor.local_endpoint().port());
     loop.run();
 }
 
-void measure(std::uint16_t port, int connections, std::size_t in_flight, double seconds) {
-    using clock = std::chrono::steady_clock;
+void measure(const bench::arguments& a) {
     asio::io_context loop(1);
-    std::uint64_t frames = 0;
-    for (int i = 0; i < connections; ++i) {
+    bench::histogram latencies;
+    for (int i = 0; i < a.connections; ++i) {
         tcp::socket socket(loop);
-        socket.connect({asio::ip::address_v4::loopback(), port});
-        std::make_shared<end>(std::move(socket), call_size, frames)->start(in_flight);
+        socket.connect({asio::ip::address_v4::loopback(), a.port});
+        std::make_shared<client_end>(std::move(socket), a, latencies)->start();
     }
-    const auto run_for = [&](double span) {
-        loop.run_for(
-            std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(span)));
-    };
-    run_for(seconds / 10); // to warm up
-    frames = 0;
-    const auto begin = clock::now();
-    run_for(seconds);
-    const double took = std::chrono::duration<double>(clock::now() - begin).count();
-    std::printf("{\"calls_per_s\":%.1f,\"calls\":%llu,\"seconds\":%.3f}\n",
-                static_cast<double>(frames) / took, static_cast<unsigned long long>(frames), took);
+    bench::measure(a.span, latencies, [&](bench::clock::duration span) { loop.run_for(span); });
 }
 
 } // namespace
 
-int main(int argc, char** argv) try {
-    const std::string mode = argc > 2 ? argv[1] : "";
-    const auto port = static_cast<std::uint16_t>(argc > 2 ? std::atoi(argv[2]) : 0);
-    if (mode == "server" && argc == 3)
-        serve(port);
-    else if (mode == "client" && argc == 6)
-        measure(port, std::atoi(argv[3]), static_cast<std::size_t>(std::atoi(argv[4])),
-                std::atof(argv[5]));
-    else {
-        std::fputs("usage: raw_echo server PORT\n"
-                   "       raw_echo client PORT CONNECTIONS IN_FLIGHT SECONDS\n",
-                   stderr);
-        return 64;
-    }
-} catch (const std::exception& e) {
-    std::fprintf(stderr, "raw_echo: %s\n", e.what());
-    return 1;
+int main(int argc, char** argv) {
+    return bench::run(argc, argv, serve, measure);
 }
