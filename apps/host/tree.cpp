@@ -102,14 +102,9 @@ awaitable<tree::changes> tree::reload(settings next) {
 }
 
 awaitable<void> tree::remove(std::string name, changes& done) {
-    try {
-        const auto gone = co_await root_.remove(name);
-        done.removed.push_back(name);
-    } catch (const std::exception&) {
-        log_.write(log_level::error, name, "did not stop well",
-                   {{"reason", text_of(std::current_exception())}});
-        done.removed.push_back(name);
-    }
+    auto gone = co_await root_.remove(name);
+    gone.reset(); // before its host
+    done.removed.push_back(name);
     hosts_.erase(name);
 }
 
@@ -117,18 +112,33 @@ awaitable<void> tree::put(member m, changes& done) {
     const auto name = m.host->name();
     const auto policy = m.host->settings().policy;
     const bool replacing = root_.find(name) != nullptr;
+    std::unique_ptr<component> old;
     try {
         if (replacing)
-            co_await root_.replace(std::move(m.made), policy);
+            old = co_await root_.replace(std::move(m.made), policy);
         else
             co_await root_.add_running(std::move(m.made), policy);
-        (replacing ? done.replaced : done.added).push_back(name);
-        // The old one is gone with its component.
-        hosts_.insert_or_assign(name, std::move(m.host));
     } catch (const std::exception&) {
         log_.write(log_level::error, name, "does not start",
                    {{"reason", text_of(std::current_exception())}});
         done.failed.push_back(name);
+        co_return;
+    }
+    (replacing ? done.replaced : done.added).push_back(name);
+    const auto old_host = std::exchange(hosts_[name], std::move(m.host)); // outlives `old`
+    if (old) co_await end(std::move(old));
+}
+
+/// Stops what was replaced.
+awaitable<void> tree::end(std::unique_ptr<component> old) {
+    if (auto* group = dynamic_cast<component_group*>(old.get())) group->on_event = root_.on_event;
+    const bool ran = old->running();
+    try {
+        co_await old->stop();
+        if (ran) log_.write(log_level::info, old->path(), "stopped");
+    } catch (const std::exception&) {
+        log_.write(log_level::error, old->path(), "did not stop well",
+                   {{"reason", text_of(std::current_exception())}});
     }
 }
 

@@ -59,6 +59,7 @@ class tree {
     member make(const component_settings& s);
     oocrpc::awaitable<void> remove(std::string name, changes& done);
     oocrpc::awaitable<void> put(member m, changes& done);
+    oocrpc::awaitable<void> end(std::unique_ptr<oocrpc::component> old);
     void on_event(const oocrpc::component_event& e) const;
 
     settings settings_;
