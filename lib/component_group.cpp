@@ -1,108 +1,97 @@
 #include <oocrpc/component_group.hpp>
 
 #include <algorithm>
-#include <optional>
 #include <stdexcept>
 
-#include <oocrpc/clock.hpp>
+#include "group_child.hpp"
 #include <oocrpc/error.hpp>
-#include <oocrpc/task_group.hpp>
 #include <oocrpc/unhandled.hpp>
 
 namespace oocrpc {
 
-/// Shared with the coroutines that start, stop or recover it, since it may be taken out meanwhile.
-struct component_group::child {
-    child(std::unique_ptr<component> c, failure_policy p) : what(std::move(c)), policy(p) {}
-
-    std::unique_ptr<component> what;
-    failure_policy policy;
-    time_point started{};
-    unsigned restarts = 0; ///< since it last ran for a while
-    /// The one task that stops it after a failure, and starts it again.
-    std::optional<task_group> recovery;
-};
-
 component_group::component_group(std::string name) : component(std::move(name)) {}
 
 component_group::~component_group() {
-    while (!children_.empty()) {
-        children_.back()->recovery.reset();
-        children_.pop_back();
-    }
+    for (const auto& c : next_) c->abandon();
+    for (; !children_.empty(); children_.pop_back()) children_.back()->abandon();
 }
 
 component& component_group::add(std::unique_ptr<component> c, failure_policy policy) {
     if (running()) throw std::logic_error(name() + " runs; add_running() starts what it adds");
+    if (state_ != state::stopped) throw std::logic_error(name() + " is starting or stopping");
     return *adopt(std::move(c), policy)->what;
+}
+
+void component_group::require_running() const {
+    if (!running()) throw std::logic_error(name() + " does not run");
 }
 
 component_group::child_ptr component_group::adopt(std::unique_ptr<component> c,
                                                   failure_policy policy) {
     if (child_of(c->name()))
         throw std::invalid_argument(name() + " has a component named '" + c->name() + "' already");
-    c->parent_ = this;
-    return children_.emplace_back(std::make_shared<child>(std::move(c), policy));
+    return children_.emplace_back(std::make_shared<child>(std::move(c), policy, *this));
 }
 
+/// Null where somebody else was faster.
 std::unique_ptr<component> component_group::release(const child_ptr& which) noexcept {
-    const auto at = std::find(children_.begin(), children_.end(), which);
-    if (at == children_.end()) return nullptr; // somebody else was faster
-    children_.erase(at);
-    which->what->parent_ = nullptr;
-    return std::move(which->what);
+    return std::erase(children_, which) ? which->take_out() : nullptr;
 }
 
 awaitable<void> component_group::add_running(std::unique_ptr<component> c, failure_policy policy) {
-    if (!running()) throw std::logic_error(name() + " does not run");
-    auto added = adopt(std::move(c), policy);
+    require_running();
+    const auto added = adopt(std::move(c), policy);
     std::exception_ptr failure;
     try {
-        co_await start_child(added);
-        // It may have been stopped meanwhile, and did not know of this one's being on its way.
-        if (running()) co_return;
-        failure = std::make_exception_ptr(rpc_error(errc::cancelled));
-        co_await stop_child(added);
-    } catch (...) {
-        if (!failure) failure = std::current_exception();
-    }
-    auto dropped = release(added);
-    std::rethrow_exception(failure);
-}
-
-awaitable<std::unique_ptr<component>> component_group::remove(std::string name) {
-    auto found = child_of(name);
-    if (!found) co_return nullptr;
-    std::exception_ptr failure;
-    try {
-        co_await stop_child(found);
+        co_await start_at(added->what->name(), added);
     } catch (...) {
         failure = std::current_exception();
     }
-    auto out = release(found);
-    if (failure) std::rethrow_exception(failure);
-    co_return out;
+    if (!failure) co_return;
+    if (!added->leaving) const auto dropped = release(added);
+    std::rethrow_exception(failure);
+}
+
+/// Starts `next`, which has its place there or is to take it, and stops it again where the group
+/// or the place is no more by then.
+awaitable<void> component_group::start_at(std::string place, child_ptr next) {
+    co_await child::start(next);
+    const auto there = child_of(place);
+    if (running() && there && !there->leaving) co_return;
+    co_await this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    co_await child::stop(next);
+    throw rpc_error(errc::cancelled);
+}
+
+awaitable<std::unique_ptr<component>> component_group::remove(std::string name) {
+    const auto found = child_of(name);
+    if (!found) co_return nullptr;
+    found->leaving = true;
+    co_await child::stop(found);
+    co_return release(found);
 }
 
 awaitable<std::unique_ptr<component>> component_group::replace(std::unique_ptr<component> c,
                                                                failure_policy policy) {
-    auto old = child_of(c->name());
-    if (!old) throw std::invalid_argument(name() + " has no component named '" + c->name() + "'");
-    auto next = std::make_shared<child>(std::move(c), policy);
-    next->what->parent_ = this;
-    if (running()) co_await start_child(next);
-    const auto at = std::find(children_.begin(), children_.end(), old);
-    if (at == children_.end()) { // taken out meanwhile: then there is nothing to replace
-        co_await next->what->stop();
-        throw rpc_error(errc::cancelled);
+    const auto place = c->name();
+    if (!child_of(place))
+        throw std::invalid_argument(name() + " has no component named '" + place + "'");
+    const auto next = std::make_shared<child>(std::move(c), policy, *this);
+    if (state_ != state::stopped) {
+        require_running();
+        next_.push_back(next);
+        std::exception_ptr failure;
+        try {
+            co_await start_at(place, next);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        std::erase(next_, next);
+        if (failure) std::rethrow_exception(failure);
     }
-    *at = next;
-    if (old->recovery) {
-        old->recovery->cancel();
-        co_await old->recovery->join();
-    }
-    old->what->parent_ = nullptr;
-    co_return std::move(old->what);
+    const auto at = std::ranges::find(children_, child_of(place));
+    const auto old = std::exchange(*at, next);
+    co_return old->take_out();
 }
 
 component* component_group::find(std::string_view path) const noexcept {
@@ -125,32 +114,17 @@ std::vector<component*> component_group::components() const {
     return all;
 }
 
-awaitable<void> component_group::start_child(child_ptr which) {
-    which->recovery.emplace(co_await this_coro::executor);
-    co_await which->what->start();
-    which->started = clock::of(co_await this_coro::executor).now();
-    tell({component_event::kind::started, *which->what, nullptr});
-}
-
-awaitable<void> component_group::stop_child(child_ptr which) {
-    if (which->recovery) {
-        which->recovery->cancel();
-        co_await which->recovery->join();
-    }
-    if (!which->what->running()) co_return;
-    co_await which->what->stop();
-    tell({component_event::kind::stopped, *which->what, nullptr});
-}
-
 awaitable<void> component_group::on_start() {
     std::vector<child_ptr> started;
     std::exception_ptr failure;
     const auto all = children_;
     for (const auto& c : all) {
+        if (c->leaving) continue;
         try {
-            co_await start_child(c);
+            co_await child::start(c);
             started.push_back(c);
         } catch (...) {
+            if (c->leaving) continue;
             failure = std::current_exception();
             break;
         }
@@ -163,71 +137,38 @@ awaitable<void> component_group::on_start() {
 }
 
 awaitable<void> component_group::on_stop() {
-    if (const auto failure = co_await stop_all(children_)) std::rethrow_exception(failure);
+    auto all = children_;
+    all.insert(all.end(), next_.begin(), next_.end());
+    if (const auto failure = co_await stop_all(std::move(all))) std::rethrow_exception(failure);
 }
 
-/// Stops them in reverse and returns the first error. A task group does the waiting: once this is
-/// cancelled, each of the stops that follow is begun and cancelled, so that nothing is skipped.
+/// Stops them in reverse and returns the first error. Once this is cancelled, each of the stops
+/// that follow is begun and cancelled, so that nothing is skipped.
 awaitable<std::exception_ptr> component_group::stop_all(std::vector<child_ptr> which) {
     std::exception_ptr first;
-    task_group stopping(co_await this_coro::executor);
     co_await this_coro::throw_if_cancelled(false);
     for (auto c = which.rbegin(); c != which.rend(); ++c) {
-        try {
-            stopping.spawn(stop_child(*c));
-            co_await stopping.join();
-        } catch (...) {
-            if (!first) first = std::current_exception();
-        }
+        const auto failure = co_await child::stop(*c);
+        if (!first) first = failure;
     }
     co_return first;
 }
 
+/// One that was replaced has no more to say.
 void component_group::child_failed(component& c, std::exception_ptr why) {
-    tell({component_event::kind::failed, c, why});
-    const auto found = child_of(c.name());
-    // One that was replaced, or is being stopped and started already, has no more to say.
-    if (!found || found->what.get() != &c || !found->recovery->empty()) return;
-    if (found->policy.action == on_failure::stop) return fail(std::move(why));
-    found->recovery->spawn(recover(found));
-}
-
-/// Stops a component that failed, and starts it again where its policy says so.
-awaitable<void> component_group::recover(child_ptr which) {
-    const auto& policy = which->policy;
-    auto& time = clock::of(co_await this_coro::executor);
-    if (time.now() - which->started >= policy.most) which->restarts = 0;
-    try {
-        co_await which->what->stop();
-    } catch (const std::exception&) { // it is known to have failed
-        report_unhandled(std::current_exception());
-    }
-    while (policy.action == on_failure::restart) {
-        auto pause = std::min(policy.first, policy.most);
-        for (unsigned i = 0; i < which->restarts && pause < policy.most; ++i)
-            pause = std::min(pause * 2, policy.most);
-        ++which->restarts;
-        component_event event{component_event::kind::restarting, *which->what, nullptr, pause};
-        tell(event);
-        co_await sleep_for(pause);
-        std::exception_ptr failure;
-        try {
-            co_await which->what->start();
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        which->started = time.now();
-        event.what = failure ? component_event::kind::failed : component_event::kind::started;
-        event.why = failure;
-        event.pause = {};
-        tell(event);
-        if (!failure) co_return;
-        if (is_cancelled(failure)) std::rethrow_exception(failure);
+    const auto is_it = [&](const child_ptr& one) { return one->what.get() == &c; };
+    for (const auto* among : {&children_, &next_}) {
+        const auto found = std::ranges::find_if(*among, is_it);
+        if (found != among->end()) return child_ptr(*found)->failed(std::move(why));
     }
 }
 
 void component_group::tell(const component_event& e) const {
-    if (on_event) on_event(e);
+    try {
+        if (on_event) on_event(e);
+    } catch (...) {
+        report_unhandled(std::current_exception());
+    }
     if (parent()) parent()->tell(e);
 }
 

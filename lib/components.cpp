@@ -50,10 +50,14 @@ awaitable<void> task_component::on_start() {
 }
 
 awaitable<void> task_component::on_stop() {
-    auto stopping = std::exchange(state_, nullptr);
-    stopping->owner = nullptr;
-    stopping->tasks.cancel();
-    co_await stopping->tasks.join();
+    state_->owner = nullptr;
+    ask_to_end();
+    const auto stopping = std::exchange(state_, nullptr);
+    co_await stopping->tasks.join(); // where this is cancelled, so is the coroutine
+}
+
+void task_component::ask_to_end() {
+    state_->tasks.cancel();
 }
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include "protocols.hpp"
 #include <oocrpc/clock.hpp>
+#include <oocrpc/detail/suspension.hpp>
 #include <oocrpc/promise.hpp>
 
 namespace oocrpc {
@@ -133,8 +134,11 @@ awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serv
             if (e && !is_cancelled(e)) std::rethrow_exception(e);
         });
     }
+    bool cut_short = false;
     try {
         co_await self->stop_.wait();
+        // Nobody was waiting any more when this was cancelled after drain(), which ends the drain.
+        cut_short = detail::is_requested(co_await this_coro::cancellation_state);
     } catch (const rpc_error& e) {
         if (e.code() != errc::cancelled) throw;
     }
@@ -143,6 +147,7 @@ awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serv
     self->drain();
     for (auto& l : self->listeners_) l->close();
     if (self->fewer_) std::exchange(self->fewer_, std::nullopt)->fire();
+    if (cut_short) throw rpc_error(errc::cancelled);
     co_await self->drain_all();
     self->options_.registry->leave(self->executor_);
 }

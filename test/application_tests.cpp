@@ -36,6 +36,12 @@ awaitable<void> signalled(int number) {
     for (int i = 0; i < 50; ++i) co_await asio::post(use_awaitable);
 }
 
+bool is_caught(int number) {
+    struct sigaction now = {};
+    ::sigaction(number, nullptr, &now);
+    return now.sa_handler != SIG_DFL;
+}
+
 } // namespace
 
 TEST_SUITE("application") {
@@ -174,6 +180,127 @@ TEST_CASE("a stop that fails ends with 70") {
         co_await settle();
         CHECK(r.code == 70);
         CHECK(what(r.app.failure()) == "a does not stop well");
+    });
+}
+
+TEST_CASE("a stop while it starts has the same limit, also for what was started") {
+    for (const bool signals : {true, false}) {
+        CAPTURE(signals);
+        run([&](asio::io_context&, oocrpc::clock& time) -> awaitable<void> {
+            auto options = running_application::quiet();
+            options.drain_timeout = 2s;
+            running_application r(std::move(options));
+            r.a.stop_time = r.b.start_time = 1h;
+            spawned life(co_await this_coro::executor, r.life());
+            co_await settle();
+            const auto begin = time.now();
+            co_await signalled(SIGUSR2);
+            CHECK(!life.done);
+            if (signals)
+                co_await signalled(SIGUSR2);
+            else
+                co_await sleep_for(2s);
+            co_await settle();
+            CHECK(life.done);
+            CHECK(time.now() - begin == (signals ? 0s : 2s));
+            CHECK(r.code == (signals ? 128 + SIGUSR2 : 0));
+            CHECK(r.all == diary{"+a", "~a"});
+        });
+    }
+}
+
+TEST_CASE("a stop cancels on_ready, and where it comes first on_ready is not called") {
+    run([]() -> awaitable<void> {
+        int called = 0, cancelled = 0;
+        auto options = running_application::quiet();
+        options.on_ready = [&]() -> awaitable<void> {
+            ++called;
+            try {
+                co_await sleep_for(1h);
+            } catch (const rpc_error&) {
+                ++cancelled;
+                throw;
+            }
+        };
+        running_application r(std::move(options));
+        spawned life(co_await this_coro::executor, r.life());
+        co_await settle();
+        r.app.request_stop();
+        co_await settle();
+        CHECK(life.done);
+        CHECK(r.code == 0);
+        CHECK(called == 1);
+        CHECK(cancelled == 1);
+
+        r.app.on_event = [&](const component_event& e) {
+            if (&e.which == &r.b && e.what == component_event::kind::started) r.app.request_stop();
+        };
+        spawned again(co_await this_coro::executor, r.life());
+        co_await settle();
+        CHECK(again.done);
+        CHECK(called == 1);
+        CHECK(r.all.back() == "-a");
+    });
+}
+
+TEST_CASE("after the run its signals have their usual effect again") {
+    run([]() -> awaitable<void> {
+        running_application r;
+        spawned life(co_await this_coro::executor, r.life());
+        co_await settle();
+        CHECK(is_caught(SIGUSR2));
+        r.app.request_stop();
+        co_await settle();
+        CHECK(life.done);
+        CHECK(!is_caught(SIGUSR2));
+    });
+}
+
+TEST_CASE("a stop that fails with a deadline or a cancellation of its own ends with 70") {
+    for (const auto code : {errc::deadline_exceeded, errc::cancelled}) {
+        run([&]() -> awaitable<void> {
+            running_application r;
+            r.a.failing_stop = true;
+            r.a.stop_error = std::make_exception_ptr(rpc_error(code, "of an upstream"));
+            spawned life(co_await this_coro::executor, r.life());
+            co_await settle();
+            r.app.request_stop();
+            co_await settle();
+            CHECK(r.code == 70);
+            CHECK(what(r.app.failure()).find("of an upstream") != std::string::npos);
+        });
+    }
+}
+
+TEST_CASE("the first signal after a failure does not cut the drain short") {
+    run([]() -> awaitable<void> {
+        running_application r;
+        r.b.stop_time = 5s;
+        spawned life(co_await this_coro::executor, r.life());
+        co_await settle();
+        r.a.fail_now("broken");
+        co_await settle();
+        co_await signalled(SIGUSR2);
+        CHECK(!life.done);
+        co_await sleep_for(5s + 1ms);
+        CHECK(r.code == 70);
+        CHECK(r.all == diary{"+a", "+b", "-b", "-a"});
+    });
+}
+
+TEST_CASE("what on_stopping throws is reported, and all is stopped") {
+    run([]() -> awaitable<void> {
+        unhandled_log unhandled;
+        auto options = running_application::quiet();
+        options.on_stopping = [](int) { throw std::runtime_error("cannot say so"); };
+        running_application r(std::move(options));
+        spawned life(co_await this_coro::executor, r.life());
+        co_await settle();
+        r.app.request_stop();
+        co_await settle();
+        CHECK(r.code == 0);
+        CHECK(unhandled.errors() == std::vector<std::string>{"cannot say so"});
+        CHECK(r.all == diary{"+a", "+b", "-b", "-a"});
     });
 }
 

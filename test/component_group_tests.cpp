@@ -30,6 +30,32 @@ failure_policy restarting() {
     return p;
 }
 
+awaitable<void> as_void(awaitable<std::unique_ptr<component>> work) {
+    co_await std::move(work);
+}
+
+/// What a group tells: "a failed: why", "a restarting".
+using story = std::vector<std::string>;
+
+void listen(component_group& to, story& into) {
+    to.on_event = [&into](const component_event& e) {
+        const char* const names[]{" started", " stopped", " failed", " restarting"};
+        auto line = e.which.path() + names[static_cast<int>(e.what)];
+        into.push_back(e.why ? line + ": " + what(e.why) : line);
+    };
+}
+
+/// Fails as soon as it has started, before anybody who waits for that goes on.
+struct short_lived : component {
+    using component::component;
+    awaitable<void> on_start() override {
+        co_await asio::post(use_awaitable);
+        auto fail_soon = [this] { fail(std::make_exception_ptr(std::runtime_error("broken"))); };
+        asio::post(co_await this_coro::executor, fail_soon);
+    }
+    awaitable<void> on_stop() override { co_return; }
+};
+
 } // namespace
 
 TEST_SUITE("component_group") {
@@ -171,11 +197,11 @@ TEST_CASE("a group that is stopped while one is being added leaves nothing runni
         CHECK(adding.done);
         CHECK(is_cancelled(adding.error));
         CHECK(group.size() == 3);
-        CHECK(all.back() == "-d");
+        CHECK(all == diary{"+a", "+b", "+c", "-c", "-b", "-a"});
     });
 }
 
-TEST_CASE("a replacement starts and takes the place of the old one, which runs until told") {
+TEST_CASE("a replacement starts and takes the place of the old one, which is returned running") {
     run([]() -> awaitable<void> {
         diary all;
         three group(all);
@@ -183,13 +209,15 @@ TEST_CASE("a replacement starts and takes the place of the old one, which runs u
         all.clear();
         auto next = make("b", all);
         auto* const raw = next.get();
-        auto old = co_await group.replace(std::move(next));
-        CHECK(all == diary{"+b"});
+        const auto old = co_await group.replace(std::move(next));
+        CHECK(old.get() == &group.b);
         CHECK(old->running());
         CHECK(old->parent() == nullptr);
-        co_await old->stop();
+        CHECK(all == diary{"+b"});
         CHECK(group.find("b") == raw);
         CHECK(group.components()[1] == raw);
+        co_await old->stop();
+        CHECK(all == diary{"+b", "-b"});
         co_await group.stop();
     });
 }
@@ -201,13 +229,7 @@ TEST_CASE("where a replacement does not start, the old one stays and runs") {
         co_await group.start();
         auto next = make("b", all);
         next->failing_starts = 1;
-        std::string why;
-        try {
-            co_await group.replace(std::move(next));
-        } catch (const std::exception& e) {
-            why = e.what();
-        }
-        CHECK(why == "b does not start");
+        CHECK(co_await error_of(group.replace(std::move(next))) == "b does not start");
         CHECK(group.find("b") == &group.b);
         CHECK(group.b.running());
         co_await group.stop();
@@ -306,10 +328,10 @@ TEST_CASE("a failure while the group is still starting makes the start fail") {
         spawned starting(co_await this_coro::executor, group.start());
         co_await sleep_for(500ms);
         group.a.fail_now("broken");
-        co_await sleep_for(1s);
+        co_await settle(); // b may wait for what a was to provide
         CHECK(starting.done);
         CHECK(what(starting.error) == "broken");
-        CHECK(all == diary{"+a", "+b", "+c", "-c", "-b", "-a"});
+        CHECK(all == diary{"+a", "-a"});
     });
 }
 
@@ -321,6 +343,336 @@ TEST_CASE("a group that is destroyed while it runs destroys its components, the 
         group.reset();
     });
     CHECK(all == diary{"+a", "+b", "+c"});
+}
+
+TEST_CASE("a component is taken out while the group stops") {
+    for (const std::string which : {"a", "b", "c"}) { // still to be stopped, stopping, stopped
+        CAPTURE(which);
+        run([&]() -> awaitable<void> {
+            diary all;
+            three group(all);
+            group.b.stop_time = 1s;
+            co_await group.start();
+            spawned stopping(co_await this_coro::executor, group.stop());
+            co_await settle();
+            auto out = co_await group.remove(which);
+            CHECK(out->name() == which);
+            CHECK(!out->running());
+            out.reset();
+            co_await sleep_for(2s);
+            CHECK(stopping.done);
+            CHECK(!stopping.error);
+            CHECK(all.size() == 6);
+            CHECK(group.size() == 2);
+        });
+    }
+}
+
+TEST_CASE("a component is taken out while the group starts, which goes on") {
+    run([]() -> awaitable<void> {
+        diary all;
+        three group(all);
+        group.a.start_time = group.b.start_time = 1h;
+        spawned starting(co_await this_coro::executor, group.start());
+        CHECK((co_await group.remove("a"))->name() == "a");
+        CHECK((co_await group.remove("b"))->name() == "b");
+        co_await settle();
+        CHECK(starting.done);
+        CHECK(!starting.error);
+        CHECK(all == diary{"+c"});
+        co_await group.stop();
+    });
+}
+
+TEST_CASE("a component is taken out while it is being added") {
+    run([]() -> awaitable<void> {
+        diary all;
+        three group(all);
+        co_await group.start();
+        auto d = make("d", all);
+        d->start_time = 1h;
+        spawned adding(co_await this_coro::executor, group.add_running(std::move(d)));
+        auto out = co_await group.remove("d");
+        CHECK(out->name() == "d");
+        out.reset();
+        co_await settle();
+        CHECK(adding.done);
+        CHECK(is_cancelled(adding.error));
+        CHECK(group.size() == 3);
+        CHECK(all == diary{"+a", "+b", "+c"});
+        co_await group.stop();
+    });
+}
+
+TEST_CASE("one that does not stop well is taken out all the same, and that is told") {
+    run([]() -> awaitable<void> {
+        diary all;
+        three group(all);
+        group.b.failing_stop = true;
+        co_await group.start();
+        story told;
+        listen(group, told);
+        const auto out = co_await group.remove("b");
+        CHECK(out->name() == "b");
+        CHECK(out->parent() == nullptr);
+        CHECK(told == story{"b failed: b does not stop well", "b stopped"});
+        co_await group.stop();
+    });
+}
+
+TEST_CASE("a group that stops cancels a replacement that is starting") {
+    run([]() -> awaitable<void> {
+        diary all;
+        three group(all);
+        co_await group.start();
+        auto next = make("b", all);
+        next->start_time = 1h;
+        spawned replacing(co_await this_coro::executor, as_void(group.replace(std::move(next))));
+        co_await settle();
+        co_await group.stop();
+        co_await settle();
+        CHECK(replacing.done);
+        CHECK(is_cancelled(replacing.error));
+        CHECK(group.find("b") == &group.b);
+        CHECK(all == diary{"+a", "+b", "+c", "-c", "-b", "-a"});
+    });
+}
+
+TEST_CASE("a replacement whose place is taken out meanwhile is stopped") {
+    run([]() -> awaitable<void> {
+        diary all;
+        three group(all);
+        co_await group.start();
+        all.clear();
+        auto next = make("b", all);
+        next->start_time = 1s;
+        spawned replacing(co_await this_coro::executor, as_void(group.replace(std::move(next))));
+        const auto out = co_await group.remove("b");
+        CHECK(out.get() == &group.b);
+        co_await sleep_for(2s);
+        CHECK(replacing.done);
+        CHECK(is_cancelled(replacing.error));
+        CHECK(group.find("b") == nullptr);
+        CHECK(all == diary{"-b", "+b", "-b"});
+        co_await group.stop();
+    });
+}
+
+TEST_CASE("of two replacements each takes the place of what is there when it has started") {
+    run([]() -> awaitable<void> {
+        diary all;
+        three group(all);
+        co_await group.start();
+        auto slow = make("b", all), fast = make("b", all);
+        slow->start_time = 1s;
+        auto* const last = slow.get();
+        auto* const between = fast.get();
+        std::unique_ptr<component> second;
+        auto replace = [&]() -> awaitable<void> {
+            second = co_await group.replace(std::move(slow));
+        };
+        spawned replacing(co_await this_coro::executor, replace());
+        const auto first = co_await group.replace(std::move(fast));
+        CHECK(first.get() == &group.b);
+        co_await sleep_for(2s);
+        CHECK(second.get() == between);
+        CHECK(group.find("b") == last);
+        co_await first->stop();
+        co_await second->stop();
+        co_await group.stop();
+    });
+}
+
+TEST_CASE("one that was replaced keeps its path, and its failure is the group's no longer") {
+    run([]() -> awaitable<void> {
+        diary all;
+        unhandled_log unhandled;
+        component_group root("root");
+        auto& outer = root.add<component_group>("outer");
+        auto& inner = outer.add<component_group>("inner");
+        auto& leaf = inner.add<probe>("leaf", all);
+        co_await root.start();
+        story told;
+        listen(root, told);
+        const auto old = co_await outer.replace(std::make_unique<component_group>("inner"));
+        CHECK(old->path() == "outer.inner");
+        CHECK(leaf.path() == "outer.inner.leaf");
+        leaf.fail_now("broken");
+        CHECK(unhandled.errors() == std::vector<std::string>{"broken"});
+        CHECK(told == story{"outer.inner started"});
+        CHECK(root.running());
+        co_await old->stop();
+        co_await root.stop();
+    });
+}
+
+TEST_CASE("one that is replaced while it waits to be started again stays stopped") {
+    for (const bool starting : {true, false}) {
+        CAPTURE(starting);
+        run([&]() -> awaitable<void> {
+            diary all;
+            component_group group("all");
+            auto& a = static_cast<probe&>(group.add(make("a", all), restarting()));
+            co_await group.start();
+            a.start_time = 1h;
+            a.fail_now("broken");
+            co_await sleep_for(starting ? 1s : 50ms);
+            const auto old = co_await group.replace(make("a", all));
+            co_await old->stop();
+            co_await sleep_for(10s);
+            CHECK(!old->running());
+            CHECK(all == diary{"+a", "-a", "+a"});
+            co_await group.stop();
+        });
+    }
+}
+
+TEST_CASE("a failure that is a cancellation is tried again as any other") {
+    run([]() -> awaitable<void> {
+        diary all;
+        component_group group("all");
+        auto& a = static_cast<probe&>(group.add(make("a", all), restarting()));
+        co_await group.start();
+        a.failing_starts = 2;
+        a.start_error = std::make_exception_ptr(rpc_error(errc::cancelled, "says an upstream"));
+        a.fail_now("broken");
+        co_await sleep_for(10s);
+        CHECK(a.running());
+        co_await group.stop();
+        CHECK(all == diary{"+a", "-a", "!a", "!a", "+a", "-a"});
+    });
+}
+
+TEST_CASE("one that fails as soon as it has started is started again, later each time") {
+    run([]() -> awaitable<void> {
+        component_group group("all");
+        group.add(std::make_unique<short_lived>("a"), restarting());
+        std::vector<std::int64_t> pauses;
+        group.on_event = [&](const component_event& e) {
+            if (e.what == component_event::kind::restarting) pauses.push_back(e.pause.count());
+        };
+        co_await group.start();
+        co_await sleep_for(3600ms);
+        CHECK(pauses == std::vector<std::int64_t>{100, 200, 400, 800, 1000, 1000, 1000});
+        co_await group.stop();
+    });
+}
+
+TEST_CASE("a group that stops lets a component finish its stop that has failed") {
+    for (const auto action : {on_failure::restart, on_failure::ignore}) {
+        run([&](asio::io_context&, oocrpc::clock& time) -> awaitable<void> {
+            diary all;
+            unhandled_log unhandled;
+            component_group group("all");
+            auto policy = restarting();
+            policy.action = action;
+            auto& a = static_cast<probe&>(group.add(make("a", all), policy));
+            a.stop_time = 10s;
+            co_await group.start();
+            story told;
+            listen(group, told);
+            const auto begin = time.now();
+            a.fail_now("broken");
+            co_await sleep_for(1s);
+            co_await group.stop();
+            CHECK(time.now() - begin == 10s);
+            CHECK(all == diary{"+a", "-a"});
+            CHECK(told == story{"a failed: broken", "a stopped"});
+            CHECK(unhandled.errors().empty());
+        });
+    }
+}
+
+TEST_CASE("a group that stops is cut short also where a failed component is stopping") {
+    run([]() -> awaitable<void> {
+        diary all;
+        component_group group("all");
+        auto& a = static_cast<probe&>(group.add(make("a", all), restarting()));
+        a.stop_time = 10s;
+        co_await group.start();
+        a.fail_now("broken");
+        co_await sleep_for(1s);
+        spawned stopping(co_await this_coro::executor, group.stop());
+        stopping.cancel();
+        co_await settle();
+        CHECK(stopping.done);
+        CHECK(all == diary{"+a", "~a"});
+    });
+}
+
+TEST_CASE("what on_event throws is reported and changes nothing") {
+    run([]() -> awaitable<void> {
+        diary all;
+        unhandled_log unhandled;
+        three group(all);
+        group.on_event = [](const component_event&) { throw std::runtime_error("no log"); };
+        co_await group.start();
+        CHECK(group.c.running());
+        co_await group.stop();
+        CHECK(all == diary{"+a", "+b", "+c", "-c", "-b", "-a"});
+        CHECK(unhandled.errors() == std::vector<std::string>(6, "no log"));
+    });
+}
+
+TEST_CASE("while a group starts or stops nothing is added or replaced") {
+    run([]() -> awaitable<void> {
+        diary all;
+        three group(all);
+        group.b.start_time = group.b.stop_time = 1s;
+        const auto refuse = [&]() -> awaitable<void> {
+            CHECK_THROWS_AS(group.add<probe>("d", all), std::logic_error);
+            auto d = make("d", all), b = make("b", all);
+            CHECK(co_await error_of(group.add_running(std::move(d))) == "all does not run");
+            CHECK(co_await error_of(group.replace(std::move(b))) == "all does not run");
+            CHECK(group.size() == 3);
+        };
+        const auto ex = co_await this_coro::executor;
+        spawned starting(ex, group.start());
+        co_await refuse();
+        co_await sleep_for(2s);
+        spawned stopping(ex, group.stop());
+        co_await refuse();
+        co_await sleep_for(2s);
+        CHECK(stopping.done);
+    });
+}
+
+TEST_CASE("a component that was started on its own is recovered as well") {
+    run([]() -> awaitable<void> {
+        diary all;
+        component_group group("all");
+        auto& a = static_cast<probe&>(group.add(make("a", all), restarting()));
+        co_await a.start();
+        a.fail_now("broken");
+        co_await sleep_for(1s);
+        CHECK(a.running());
+        co_await group.remove("a");
+        CHECK(all == diary{"+a", "-a", "+a", "-a"});
+    });
+}
+
+TEST_CASE("a group that is destroyed while a component recovers leaves nothing behind") {
+    struct moment {
+        const char* name;
+        duration stop_time, start_time, when;
+    };
+    for (const auto& m : {moment{"stopping", 1h, 0s, 1s}, moment{"pausing", 0s, 0s, 50ms},
+                          moment{"starting", 0s, 1h, 1s}}) {
+        CAPTURE(m.name);
+        run([&]() -> awaitable<void> {
+            diary all;
+            auto group = std::make_unique<component_group>("all");
+            auto& a = static_cast<probe&>(group->add(make("a", all), restarting()));
+            co_await group->start();
+            a.stop_time = m.stop_time;
+            a.start_time = m.start_time;
+            a.fail_now("broken");
+            co_await sleep_for(m.when);
+            group.reset();
+            co_await settle();
+            CHECK(all.size() == 2);
+        });
+    }
 }
 
 } // TEST_SUITE("component_group")

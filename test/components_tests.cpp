@@ -2,6 +2,7 @@
 #include "support/run.hpp"
 #include "support/temporary.hpp"
 
+#include <oocrpc/application.hpp>
 #include <oocrpc/components.hpp>
 #include <oocrpc/service.hpp>
 #include <oocrpc/task_list.hpp>
@@ -254,6 +255,46 @@ TEST_CASE("a server's stop waits for the calls in flight, and being cancelled ca
         db.close();
         co_await settle();
         CHECK(second.done);
+    });
+}
+
+TEST_CASE("the limit of a drain holds for each of the servers that stop one after the other") {
+    run([](testing::memory_network& net) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto& time = oocrpc::clock::of(ex);
+        service slow("slow");
+        slow.on(wait_ms, [](int ms) -> awaitable<int> {
+            co_await sleep_for(std::chrono::milliseconds(ms));
+            co_return ms;
+        });
+        application_options options;
+        options.stop_signals.clear();
+        options.drain_timeout = 200ms;
+        application app("app", options);
+        const std::vector<std::string> urls{"oocrpc://one:1", "oocrpc://two:1"};
+        app.add<server_component>("one", std::vector{urls[0]}, slow);
+        app.add<server_component>("two", std::vector{urls[1]}, slow);
+        int code = -1;
+        auto live = [&]() -> awaitable<void> { code = co_await app.run(); };
+        spawned life(ex, live());
+        co_await settle();
+        std::vector<spawned> calls(2);
+        auto call = [ex](std::string to) -> awaitable<void> {
+            client db(ex, to);
+            const json arguments = json::array({9000});
+            co_await db.call("slow.wait", arguments);
+        };
+        for (std::size_t i = 0; i < 2; ++i) calls[i].start(ex, call(urls[i]));
+        co_await sleep_for(100ms);
+        const auto begin = time.now();
+        app.request_stop();
+        co_await sleep_for(200ms);
+        co_await settle();
+        CHECK(life.done);
+        CHECK(code == 0);
+        CHECK(time.now() - begin == 200ms);
+        for (auto& c : calls) CHECK(c.done);
+        CHECK(net.host("one").connections() + net.host("two").connections() == 0);
     });
 }
 

@@ -6,8 +6,7 @@ namespace host {
 
 text_component::text_component(std::string name, oocrpc::plugin_host& owner, oocrpc::host_port at,
                                text_function serve)
-    : task_component(std::move(name),
-                     [this] { return run(owner_, *std::exchange(server_, std::nullopt)); }),
+    : task_component(std::move(name), [this] { return run(owner_, *server_); }),
       owner_(owner),
       at_(std::move(at)),
       serve_(std::move(serve)) {}
@@ -32,6 +31,11 @@ oocrpc::awaitable<void> text_component::on_start() {
     server_.emplace(owner_.executor(), at_, serve_, how);
     owner_.also_ready_on(server_->address());
     co_await task_component::on_start();
+}
+
+void text_component::ask_to_end() {
+    auto bound = *std::exchange(server_, std::nullopt);
+    if (!bound.drain()) task_component::ask_to_end();
 }
 
 } // namespace host

@@ -20,6 +20,7 @@ class text_component final : public oocrpc::task_component, public listening {
 
   protected:
     oocrpc::awaitable<void> on_start() override;
+    void ask_to_end() override;
 
   private:
     static oocrpc::awaitable<void> run(oocrpc::plugin_host& owner, text_server bound);

@@ -117,6 +117,7 @@ struct text_server::core : std::enable_shared_from_this<core> {
           how(o) {}
 
     static awaitable<void> run(std::shared_ptr<core> self);
+    void drain();
     awaitable<void> accept_all(oocrpc::task_group& clients);
     static awaitable<void> serve_one(std::shared_ptr<core> self,
                                      std::shared_ptr<text_session> client);
@@ -126,6 +127,8 @@ struct text_server::core : std::enable_shared_from_this<core> {
     text_function serve;
     text_options how;
     std::optional<oocrpc::promise<void>> fewer; // fires when a client has been served
+    bool running = false;
+    bool draining = false; // by drain()
 };
 
 awaitable<void> text_server::core::serve_one(std::shared_ptr<core> self,
@@ -148,7 +151,7 @@ awaitable<void> text_server::core::serve_one(std::shared_ptr<core> self,
 }
 
 awaitable<void> text_server::core::accept_all(oocrpc::task_group& clients) {
-    for (;;) {
+    while (!draining) {
         if (clients.size() >= how.max_connections) {
             if (!fewer) fewer.emplace();
             auto one_less = *fewer;
@@ -160,6 +163,7 @@ awaitable<void> text_server::core::accept_all(oocrpc::task_group& clients) {
         try {
             stream = co_await from->accept();
         } catch (const std::system_error& e) {
+            if (draining) co_return;
             if (oocrpc::is_cancelled(std::current_exception())) throw;
             failed = e.code();
         }
@@ -174,21 +178,32 @@ awaitable<void> text_server::core::accept_all(oocrpc::task_group& clients) {
     }
 }
 
+void text_server::core::drain() {
+    draining = true;
+    from->close(); // ends the accept that is waiting
+    if (fewer) std::exchange(fewer, std::nullopt)->fire();
+}
+
 awaitable<void> text_server::core::run(std::shared_ptr<core> self) {
     const auto executor = self->executor;
     oocrpc::task_group clients(executor);
+    self->running = true;
     try {
         co_await self->accept_all(clients);
     } catch (const std::exception&) {
         if (!oocrpc::is_cancelled(std::current_exception())) throw;
     }
-    // Cancelling means draining, which awaits.
+    // Cancelling means draining, which awaits; unless it drained already when it was cancelled.
+    const auto asked = co_await oocrpc::this_coro::cancellation_state;
+    const bool cut_short = self->draining && asked.cancelled() != asio::cancellation_type::none;
     co_await oocrpc::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     self->from->close();
+    if (cut_short) clients.cancel();
     oocrpc::timer limit(executor);
     limit.arm(oocrpc::clock::of(executor).after(self->how.drain_timeout),
               [&clients] { clients.cancel(); });
     co_await clients.join();
+    if (cut_short) throw oocrpc::rpc_error(oocrpc::errc::cancelled);
 }
 
 text_server::text_server(oocrpc::any_io_executor executor, oocrpc::host_port at,
@@ -201,6 +216,11 @@ std::string text_server::address() const {
 
 awaitable<void> text_server::run() {
     return core::run(core_);
+}
+
+bool text_server::drain() {
+    if (core_->running) core_->drain();
+    return core_->running;
 }
 
 } // namespace host

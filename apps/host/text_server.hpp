@@ -29,7 +29,7 @@ using text_function = std::function<oocrpc::awaitable<void>(text_writer)>;
 
 struct text_options {
     std::size_t max_connections = 10000; ///< accepting pauses at this number
-    /// How long the clients that are served get to the end when run() is cancelled.
+    /// How long the clients that are served get to the end when it drains.
     std::chrono::milliseconds drain_timeout{10'000};
 };
 
@@ -48,9 +48,12 @@ class text_server {
 
     /// `text 127.0.0.1:10001`, with the port that was picked where 0 was asked for.
     std::string address() const;
-    /// Serves until it is cancelled; then it stops listening, lets the clients that are served get
-    /// their text, and returns. Call once; the object need not live that long.
+    /// Serves until it is cancelled or drain() is called; then it stops listening, lets the clients
+    /// that are served get their text, and returns. Being cancelled while it drains, it cancels
+    /// them and throws `cancelled`. Call once; the object need not live that long.
     oocrpc::awaitable<void> run();
+    /// Begins the drain; false where run() has not begun.
+    bool drain();
 
   private:
     struct core;

@@ -177,8 +177,12 @@ awaitable<void> tree::stop(member old) {
         if (!old.what) {
             old.what = co_await root_.remove(name);
         } else {
+            // Outside of the tree nobody else tells of it and its parts.
+            if (auto* g = dynamic_cast<component_group*>(old.what.get()))
+                g->on_event = root_.on_event;
+            const bool ran = old.what->running();
             co_await old.what->stop();
-            log_.write(log_level::info, name, "stopped");
+            if (ran) log_.write(log_level::info, name, "stopped");
         }
     } catch (const std::exception&) {
         log_.write(log_level::error, name, "did not stop well",

@@ -20,14 +20,18 @@ struct component_event {
 
 /// Components that start in order and stop in reverse: Twisted's MultiService. A component itself,
 /// so that groups make a tree.
+///
+/// What changes the group may overlap: a stop() cancels what is starting in it, by any of the
+/// functions below, and returns once all of it has stopped.
 class component_group : public component {
   public:
     explicit component_group(std::string name);
-    /// Components that run still are destroyed as they are, the last first.
+    /// Components that run still are destroyed as they are, the last first; one that is being
+    /// restarted once that has been cancelled.
     ~component_group() override;
 
     /// Puts `c` at the end. Throws std::invalid_argument where the group has one of that name, and
-    /// std::logic_error where the group runs: use add_running() then.
+    /// std::logic_error unless the group is stopped: use add_running() where it runs.
     component& add(std::unique_ptr<component> c, failure_policy policy = {});
     /// The same for one of a type, made in place: `group.add<timer_component>("tick", 1s, f)`.
     template <class C, class... Args>
@@ -39,14 +43,17 @@ class component_group : public component {
         return c;
     }
     /// Puts `c` at the end of a group that runs and starts it; where that fails, the group is as
-    /// before and the error is thrown.
+    /// before and the error is thrown. Throws std::logic_error where the group does not run.
     awaitable<void> add_running(std::unique_ptr<component> c, failure_policy policy = {});
     /// Stops the component of that name, if it runs, takes it out and returns it; null where there
-    /// is none. What stopping throws is thrown when it is out.
+    /// is none. An error of stopping is told as `failed`; being cancelled cuts the stop short.
     awaitable<std::unique_ptr<component>> remove(std::string name);
-    /// Takes the place of the component of the same name: starts `c` and returns the old one, which
-    /// runs still and is the caller's to stop. Where `c` does not start, the old one stays and the
-    /// error is thrown.
+    /// Starts `c`, where the group runs, puts it in the place of the component of the same name,
+    /// and returns that one for the caller to stop: it runs still, unless it had failed.
+    ///
+    /// Throws only where it did not replace; then the old one stays: what the start throws,
+    /// `cancelled` where the group was stopped or the old one taken out meanwhile,
+    /// std::invalid_argument where there is none, std::logic_error while the group starts or stops.
     awaitable<std::unique_ptr<component>> replace(std::unique_ptr<component> c,
                                                   failure_policy policy = {});
 
@@ -57,7 +64,8 @@ class component_group : public component {
     std::vector<component*> components() const;
     std::size_t size() const noexcept { return children_.size(); }
 
-    /// Told of what happens to the components of this group and below.
+    /// Told of what happens to the components of this group and below. What it throws goes to
+    /// on_unhandled().
     std::function<void(const component_event&)> on_event;
 
   protected:
@@ -71,17 +79,17 @@ class component_group : public component {
     struct child;
     using child_ptr = std::shared_ptr<child>;
 
+    void require_running() const;
     child_ptr adopt(std::unique_ptr<component> c, failure_policy policy);
     std::unique_ptr<component> release(const child_ptr& which) noexcept;
     child_ptr child_of(std::string_view name) const noexcept;
-    awaitable<void> start_child(child_ptr which);
-    awaitable<void> stop_child(child_ptr which);
+    awaitable<void> start_at(std::string place, child_ptr next);
     awaitable<std::exception_ptr> stop_all(std::vector<child_ptr> which);
     void child_failed(component& c, std::exception_ptr why);
-    awaitable<void> recover(child_ptr which);
     void tell(const component_event& e) const;
 
     std::vector<child_ptr> children_;
+    std::vector<child_ptr> next_; // replacements that are starting
 };
 
 } // namespace oocrpc

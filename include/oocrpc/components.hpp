@@ -29,6 +29,9 @@ class task_component : public component {
   protected:
     awaitable<void> on_start() override;
     awaitable<void> on_stop() override;
+    /// Called when it is to stop: cancels the coroutine. One that has something to finish may ask
+    /// for that in its own way instead; being cut short, a stop cancels it in any case.
+    virtual void ask_to_end();
 
   private:
     struct state;

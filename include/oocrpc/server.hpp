@@ -58,7 +58,8 @@ class server {
 
     /// Accepts and serves until it is cancelled or drain() is called; then it stops listening,
     /// tells the clients to go elsewhere, finishes the calls in flight and returns. What runs
-    /// after the drain time is cancelled. Call once.
+    /// after the drain time is cancelled. Being cancelled while it drains throws `cancelled`;
+    /// destroying the server then cancels what still runs. Call once.
     awaitable<void> run(handler serve);
     /// Begins the drain; on the server's executor.
     void drain();

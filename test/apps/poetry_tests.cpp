@@ -189,6 +189,29 @@ TEST_CASE("a draining text port lets its clients read to the end") {
     });
 }
 
+TEST_CASE("a text port that drains when it is told to is cut short when it is cancelled") {
+    for (const bool at_once : {true, false}) {
+        CAPTURE(at_once);
+        with_poems({1, 60s}, [&](served& s) -> awaitable<void> {
+            const auto ex = co_await this_coro::executor;
+            host_port any;
+            any.host = "127.0.0.1";
+            host::text_server idle(ex, any, nullptr);
+            CHECK(!idle.drain()); // run() has not begun
+            auto reader = co_await s.connect_text();
+            co_await s.until_in_flight(1);
+            CHECK(s.text.drain());
+            if (!at_once) co_await settle();
+            CHECK(!s.text_runs.done);
+            s.text_runs.cancel();
+            co_await settle();
+            CHECK(s.text_runs.done);
+            CHECK(is_cancelled(std::exchange(s.text_runs.error, nullptr)));
+            CHECK(s.all.now().cancelled == 1);
+        });
+    }
+}
+
 TEST_CASE("a text port that is taken is an error that names it") {
     test::run([]() -> awaitable<void> {
         auto ex = co_await this_coro::executor;

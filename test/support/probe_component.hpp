@@ -19,8 +19,10 @@ class probe final : public component {
     using component::fail;
     void fail_now(const char* why) { fail(std::make_exception_ptr(std::runtime_error(why))); }
 
-    int failing_starts = 0; ///< that many, then it starts
+    int failing_starts = 0;         ///< that many, then it starts
+    std::exception_ptr start_error; ///< of those; by default it says that it does not start
     bool failing_stop = false;
+    std::exception_ptr stop_error; ///< by default it says that it does not stop well
     duration start_time{0}, stop_time{0};
 
   protected:
@@ -29,6 +31,7 @@ class probe final : public component {
         if (failing_starts > 0) {
             --failing_starts;
             into_.push_back("!" + name());
+            if (start_error) std::rethrow_exception(start_error);
             throw std::runtime_error(name() + " does not start");
         }
         into_.push_back("+" + name());
@@ -41,6 +44,7 @@ class probe final : public component {
             co_return;
         }
         into_.push_back("-" + name());
+        if (failing_stop && stop_error) std::rethrow_exception(stop_error);
         if (failing_stop) throw std::runtime_error(name() + " does not stop well");
     }
 
@@ -49,10 +53,10 @@ class probe final : public component {
 };
 
 /// The text of what `work` throws, empty where it does not.
-inline awaitable<std::string> error_of(awaitable<void> work) {
+template <class T> awaitable<std::string> error_of(awaitable<T> work) {
     std::exception_ptr e;
     try {
-        co_await std::move(work);
+        (void)co_await std::move(work);
     } catch (...) {
         e = std::current_exception();
     }
