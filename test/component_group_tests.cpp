@@ -117,7 +117,9 @@ TEST_CASE("a second stop waits for what a start undoes, which only a cancel cuts
         group.a.stop_time = group.b.start_time = 1h;
         const auto ex = co_await this_coro::executor;
         spawned starting(ex, group.start());
-        spawned first(ex, group.stop()), second(ex, group.stop());
+        spawned first(ex, group.stop());
+        co_await settle(); // now it undoes
+        spawned second(ex, group.stop());
         co_await sleep_for(1s);
         CHECK(!starting.done);
         CHECK(!first.done);
