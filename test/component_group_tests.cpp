@@ -110,6 +110,28 @@ TEST_CASE("a start that is cancelled stops what was started, waiting for it") {
     });
 }
 
+TEST_CASE("a second stop waits for what a start undoes, which only a cancel cuts short") {
+    run([]() -> awaitable<void> {
+        diary all;
+        three group(all);
+        group.a.stop_time = group.b.start_time = 1h;
+        const auto ex = co_await this_coro::executor;
+        spawned starting(ex, group.start());
+        spawned first(ex, group.stop());
+        co_await settle(); // now it undoes
+        spawned second(ex, group.stop());
+        co_await sleep_for(1s);
+        CHECK(!starting.done);
+        CHECK(!first.done);
+        CHECK(!second.done);
+        CHECK(all == diary{"+a"});
+        second.cancel();
+        co_await settle();
+        for (const auto* s : {&starting, &first, &second}) CHECK(s->done);
+        CHECK(all == diary{"+a", "~a"});
+    });
+}
+
 TEST_CASE("stopping goes on after an error, and throws the first") {
     run([]() -> awaitable<void> {
         diary all;
