@@ -50,7 +50,7 @@ std::size_t append_head(byte_buffer& out, type t, std::string_view name) {
     const auto start = out.size();
     auto* at = out.grow(name.size() + 2);
     *at++ = static_cast<std::uint8_t>(t);
-    std::memcpy(at, name.data(), name.size());
+    if (!name.empty()) std::memcpy(at, name.data(), name.size());
     at[name.size()] = 0;
     return start;
 }
