@@ -1,5 +1,6 @@
 #include <oocrpc/native_codec.hpp>
 
+#include "bson_validator.hpp"
 #include "native_writing.hpp"
 #include <oocrpc/detail/endian.hpp>
 
@@ -24,18 +25,28 @@ decoded malformed(std::string reason) {
     return {decoded::state::malformed, 0, std::move(reason)};
 }
 
-/// Reads the keys of one body into a message; `reason` says what is wrong with it.
+/// Reads one body into a message, and validates it on the way; `reason` says what is wrong with it.
 class body_reader {
   public:
-    explicit body_reader(message& m) : m_(m) {}
+    body_reader(bytes body, std::size_t max_depth, message& m) : in_(body, max_depth), m_(m) {}
 
-    bool read(bytes body) {
-        for (const auto& e : bson::elements(body))
+    bool read() {
+        if (!in_.begin()) return invalid();
+        bson::element e;
+        while (in_.next(e))
             if (!key(e.name, e.value)) return false;
-        if (!main_) return fail("a frame holds one of call, reply, error and info; found none");
-        if (main_ == 'c') return call();
-        if (main_ == 'r') return reply();
-        return main_ == 'e' ? error() : info();
+        if (in_.found()) return invalid();
+        switch (main_) {
+        case 'c':
+            return true;
+        case 'r':
+            return reply();
+        case 'e':
+            return error();
+        case 'i':
+            return info();
+        }
+        return fail("a frame holds one of call, reply, error and info; found none");
     }
     std::string reason;
 
@@ -44,9 +55,21 @@ class body_reader {
         reason = std::move(why);
         return false;
     }
+    bool invalid() {
+        const auto& fault = *in_.found();
+        return fail("offset " + std::to_string(fault.offset) + ": " + std::string(fault.what));
+    }
     bool wrong(std::string_view key, std::string_view expected, type got) {
         return fail(std::string(key) + ": expected " + std::string(expected) + ", got " +
                     std::string(to_string(got)));
+    }
+    /// Calls `f(name, value)` for each element of the document that was just handed out.
+    template <class F> bool each(F f) {
+        in_.enter();
+        bson::element e;
+        while (in_.next(e))
+            if (!f(e.name, e.value)) return false;
+        return !in_.found() || invalid();
     }
     bool integer(std::string_view key, value_view v, std::int64_t least, std::int64_t& out) {
         if (v.t == type::int64)
@@ -76,20 +99,22 @@ class body_reader {
         out = v.as_string();
         return true;
     }
-    bool begin(char kind, value_view v) {
+    bool begin(char kind) {
         if (main_)
             return fail("a frame holds one of call, reply, error and info; found more than one");
         main_ = kind;
-        content_ = v;
         return true;
     }
     bool key(std::string_view name, value_view v) {
-        if (is(name, "call")) return begin('c', v);
-        if (is(name, "reply")) return begin('r', v);
-        if (is(name, "error")) return begin('e', v);
-        if (is(name, "info")) return begin('i', v);
+        if (is(name, "call")) return begin('c') && call(v);
         if (is(name, "id")) return integer(name, v, 1, m_.id);
         if (is(name, "timeout_ms")) return integer(name, v, 0, m_.timeout_ms);
+        if (is(name, "reply")) {
+            result_ = v;
+            return begin('r');
+        }
+        if (is(name, "error")) return begin('e') && read_error(v);
+        if (is(name, "info")) return begin('i') && read_info(v);
         if (is(name, "meta")) return meta(v);
         if (is(name, "oneway")) return flag(name, v, m_.oneway);
         if (is(name, "stream")) return small(name, v, m_.credit);
@@ -98,95 +123,105 @@ class body_reader {
     }
     bool meta(value_view v) {
         if (v.t != type::document) return wrong("meta", "document", v.t);
-        for (const auto& e : bson::elements(v.as_document())) {
-            if (e.value.t != type::string)
-                return wrong("meta." + std::string(e.name), "string", e.value.t);
-            m_.meta.add(e.name, e.value.as_string());
-        }
-        return true;
+        return each([&](std::string_view name, value_view text) {
+            if (text.t != type::string) return wrong("meta." + std::string(name), "string", text.t);
+            m_.meta.add(name, text.as_string());
+            return true;
+        });
     }
-    bool call() {
+    bool call(value_view v) {
         m_.kind = message_kind::call;
-        if (content_.t != type::document) return wrong("call", "document", content_.t);
+        if (v.t != type::document) return wrong("call", "document", v.t);
         bool named = false;
-        for (const auto& e : bson::elements(content_.as_document())) {
-            if (is(e.name, "funcname")) {
-                if (!text("call.funcname", e.value, m_.method)) return false;
+        const bool read = each([&](std::string_view name, value_view value) {
+            if (is(name, "funcname")) {
                 named = true;
-            } else if (is(e.name, "arguments")) {
-                m_.body = e.value;
+                return text("call.funcname", value, m_.method);
             }
-        }
-        return named || fail("call.funcname is missing");
+            if (is(name, "arguments")) m_.body = value;
+            return true;
+        });
+        return read && (named || fail("call.funcname is missing"));
     }
     bool reply() {
         m_.kind = more_ ? message_kind::item : message_kind::reply;
-        m_.body = content_;
+        m_.body = result_;
         m_.credit = 0;
         // How the base protocol says that there is no result.
-        if (!m_.id && content_.t == type::string && content_.as_string() == "noreply")
+        if (!m_.id && result_.t == type::string && result_.as_string() == "noreply")
             m_.body = {type::null, {}};
         return true;
     }
-    bool error() {
+    bool read_error(value_view v) {
         m_.kind = message_kind::error;
-        if (content_.t != type::document) return wrong("error", "document", content_.t);
-        std::string_view message, detail;
-        std::int64_t code = 0;
-        bool named = false;
-        for (const auto& e : bson::elements(content_.as_document())) {
-            if (is(e.name, "message")) {
-                if (!text("error.message", e.value, message)) return false;
-                named = true;
-            } else if (is(e.name, "detail")) {
-                if (!text("error.detail", e.value, detail)) return false;
-            } else if (is(e.name, "code")) {
-                if (!integer("error.code", e.value, INT32_MIN, code)) return false;
-                if (code > INT32_MAX) return fail("error.code: exceeds int32");
+        if (v.t != type::document) return wrong("error", "document", v.t);
+        return each([&](std::string_view name, value_view value) {
+            if (is(name, "message")) {
+                named_ = true;
+                return text("error.message", value, message_);
             }
-        }
-        if (!named) return fail("error.message is missing");
-        if (code == 0)
-            code = static_cast<int>(errc_from_string(message).value_or(errc::application));
+            if (is(name, "detail")) return text("error.detail", value, detail_);
+            if (!is(name, "code")) return true;
+            if (!integer("error.code", value, INT32_MIN, code_)) return false;
+            return code_ <= INT32_MAX || fail("error.code: exceeds int32");
+        });
+    }
+    bool error() {
+        if (!named_) return fail("error.message is missing");
+        if (code_ == 0)
+            code_ = static_cast<int>(errc_from_string(message_).value_or(errc::application));
         m_.fault.reset(
-            new failure{std::string(message), std::string(detail), static_cast<int>(code)});
+            new failure{std::string(message_), std::string(detail_), static_cast<int>(code_)});
         return true;
     }
-    bool info() {
-        m_.kind = message_kind::ignored;
-        if (content_.t != type::document) return true;
-        for (const auto& e : bson::elements(content_.as_document())) {
-            const auto at = "info." + std::string(e.name);
-            if (is(e.name, "cancel")) return control(message_kind::cancel, at, e.value, 1);
-            if (is(e.name, "ping")) return control(message_kind::ping, at, e.value, INT64_MIN);
-            if (is(e.name, "pong")) return control(message_kind::pong, at, e.value, INT64_MIN);
-            if (is(e.name, "goaway")) {
-                m_.kind = message_kind::goaway;
-                return text(at, e.value, m_.method);
+    // A frame may carry an id beside its info, which means nothing: what is said of is set last.
+    bool read_info(value_view v) {
+        if (v.t != type::document) return true;
+        return each([&](std::string_view name, value_view value) {
+            if (info_ != message_kind::ignored) return true; // the first that is known counts
+            if (is(name, "cancel")) return control(message_kind::cancel, name, value, 1);
+            if (is(name, "ping")) return control(message_kind::ping, name, value, INT64_MIN);
+            if (is(name, "pong")) return control(message_kind::pong, name, value, INT64_MIN);
+            if (is(name, "goaway")) {
+                info_ = message_kind::goaway;
+                return text("info.goaway", value, m_.method);
             }
-            if (is(e.name, "credit")) return credit(e.value);
-        }
-        return true;
+            return is(name, "credit") ? credit(value) : true;
+        });
     }
-    bool control(message_kind kind, std::string_view at, value_view v, std::int64_t least) {
-        m_.kind = kind;
-        return integer(at, v, least, m_.id);
+    bool control(message_kind kind, std::string_view name, value_view v, std::int64_t least) {
+        info_ = kind;
+        if (integer(name, v, least, about_)) return true;
+        return fail("info." + reason);
     }
     bool credit(value_view v) {
-        m_.kind = message_kind::credit;
+        info_ = message_kind::credit;
         if (v.t != type::document) return wrong("info.credit", "document", v.t);
-        m_.id = 0;
-        for (const auto& e : bson::elements(v.as_document())) {
-            if (is(e.name, "id") && !integer("info.credit.id", e.value, 1, m_.id)) return false;
-            if (is(e.name, "n") && !small("info.credit.n", e.value, m_.credit)) return false;
-        }
-        return (m_.id && m_.credit) || fail("info.credit takes id and n");
+        const bool read = each([&](std::string_view name, value_view value) {
+            if (is(name, "id")) return integer("info.credit.id", value, 1, about_);
+            return is(name, "n") ? small("info.credit.n", value, granted_) : true;
+        });
+        return read && ((about_ && granted_) || fail("info.credit takes id and n"));
+    }
+    bool info() {
+        m_.kind = info_;
+        if (info_ == message_kind::ignored || info_ == message_kind::goaway) return true;
+        m_.id = about_;
+        if (info_ == message_kind::credit) m_.credit = granted_;
+        return true;
     }
 
+    bson::validator in_;
     message& m_;
     char main_ = 0;
     bool more_ = false;
-    value_view content_{};
+    value_view result_{};
+    bool named_ = false;
+    std::string_view message_, detail_;
+    std::int64_t code_ = 0;
+    message_kind info_ = message_kind::ignored;
+    std::int64_t about_ = 0; // the call or ping that an info is of
+    std::int32_t granted_ = 0;
 };
 
 } // namespace
@@ -201,12 +236,8 @@ decoded native_codec::decode(bytes in, message& out) {
         return malformed("a frame of " + std::to_string(length) + " bytes exceeds the limit of " +
                          std::to_string(max_message_));
     if (in.size() < prefix + length) return {decoded::state::incomplete, prefix + length, {}};
-    const auto body = in.subspan(prefix, length);
-    if (auto fault = bson::validate(body, max_depth_ + frame_depth))
-        return malformed("offset " + std::to_string(fault->offset) + ": " +
-                         std::string(fault->what));
-    body_reader reader(out);
-    if (!reader.read(body)) return malformed(std::move(reader.reason));
+    body_reader reader(in.subspan(prefix, length), max_depth_ + frame_depth, out);
+    if (!reader.read()) return malformed(std::move(reader.reason));
     return {decoded::state::message, prefix + length, {}};
 }
 
