@@ -389,4 +389,27 @@ TEST_CASE("random bytes, and frames with random changes, never do harm") {
     }
 }
 
+TEST_CASE("what is read of a frame is validated wherever it stands, also behind and within it") {
+    const char* const frames[] = {
+        R"({"call": {"funcname": "f", "arguments": [1, {"a": "b"}, 2.5], "more": {"x": [true]}},
+            "id": 7, "meta": {"k": "v"}, "unknown": {"a": {"b": "c"}}})",
+        R"({"id": 7, "reply": {"a": ["b", {"c": null}]}, "meta": {"k": "v"}, "last": "text"})",
+        R"({"error": {"message": "m", "detail": "d", "code": 3, "x": {"y": "z"}}, "id": 1})",
+        R"({"info": {"credit": {"id": 1, "n": 2, "x": ["y"]}, "x": {"y": "z"}}, "z": [0]})"};
+    std::size_t invalid = 0;
+    for (const auto* text : frames) {
+        const auto good = frame(text);
+        for (std::size_t at = 4; at < good.size(); ++at)
+            for (int byte = 0; byte < 256; ++byte) {
+                auto data = good;
+                data[at] = static_cast<char>(byte);
+                if (!bson::validate(view(data).subspan(4), 100)) continue;
+                ++invalid;
+                if (reason(data).empty())
+                    FAIL_CHECK(text << " passes with " << byte << " at " << at);
+            }
+    }
+    CHECK(invalid > 10'000);
+}
+
 } // TEST_SUITE("native_codec")
