@@ -34,6 +34,16 @@ void* operator new(std::size_t n, std::align_val_t a) {
         return p;
     throw std::bad_alloc();
 }
+// The sanitizers' own would not come here.
+void* operator new[](std::size_t n) {
+    return operator new(n);
+}
+void operator delete[](void* p) noexcept {
+    std::free(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
+    std::free(p);
+}
 void operator delete(void* p) noexcept {
     std::free(p);
 }
