@@ -35,27 +35,31 @@ struct arguments {
     std::size_t size = 0; // bytes of an echo; 0 stands for add(2, 3)
 };
 
-/// How long calls took, in ranges of at most 1/64 of their value; a few kilobytes, whatever it
-/// takes.
+/// How many calls there were, and how long they took, in ranges of at most 1/64 of their value; a
+/// few kilobytes, whatever it takes.
 class histogram {
   public:
     void add(clock::duration latency) {
         const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(latency).count();
         ++ranges_[range_of(static_cast<std::uint64_t>(ns < 0 ? 0 : ns))];
+        ++timed_;
         ++count_;
     }
+    /// A call whose time nobody took.
+    void add() { ++count_; }
 
     histogram& operator+=(const histogram& other) {
         for (std::size_t i = 0; i < ranges_.size(); ++i) ranges_[i] += other.ranges_[i];
+        timed_ += other.timed_;
         count_ += other.count_;
         return *this;
     }
 
     std::uint64_t count() const { return count_; }
 
-    /// Microseconds that the part `q` of all calls took at most; 0 if there were none.
+    /// Microseconds that the part `q` of all timed calls took at most; 0 if there were none.
     double quantile(double q) const {
-        const auto rank = static_cast<std::uint64_t>(q * static_cast<double>(count_));
+        const auto rank = static_cast<std::uint64_t>(q * static_cast<double>(timed_));
         std::uint64_t seen = 0;
         for (std::size_t i = 0; i < ranges_.size(); ++i)
             if ((seen += ranges_[i]) > rank) return middle_of(i) / 1000;
@@ -77,7 +81,7 @@ class histogram {
     }
 
     std::array<std::uint64_t, 64 * 59> ranges_{};
-    std::uint64_t count_ = 0;
+    std::uint64_t timed_ = 0, count_ = 0;
 };
 
 /// Processor time of this process so far, all threads, in the kernel as well.
@@ -98,11 +102,9 @@ class stretch {
         used_ = processor_time() - used_before_;
     }
 
-    /// One object on standard output: of the calls that were answered in this time, all of which
-    /// are in `latencies` unless a number says otherwise.
-    void print(const histogram& latencies) const { print(latencies, latencies.count()); }
-    void print(const histogram& latencies, std::uint64_t number) const {
-        const auto calls = static_cast<double>(number);
+    /// One object on standard output: of the calls that were answered in this time.
+    void print(const histogram& latencies) const {
+        const auto calls = static_cast<double>(latencies.count());
         std::printf("{\"calls_per_s\":%.1f,\"calls\":%.0f,\"seconds\":%.3f,\"p50_us\":%.3f,"
                     "\"p99_us\":%.3f,\"cpu_us_per_call\":%.3f}\n",
                     calls / took_.count(), calls, took_.count(), latencies.quantile(0.5),

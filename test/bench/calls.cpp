@@ -12,22 +12,18 @@
 
 #include <oocrpc/client.hpp>
 
-#include "bench_client.hpp"
+#include "demo/methods.hpp"
+#include "run_loop.hpp"
 
 namespace {
 
 using namespace oocrpc;
-
-constexpr method<int(int, int)> add{"demo.add", {"a", "b"}};
-constexpr method<int(int, int)> add_coroutine{"demo.add_coroutine", {"a", "b"}};
-constexpr method<int(int, int)> add_suspending{"demo.add_suspending", {"a", "b"}};
 
 /// What the coroutines share.
 struct load {
     std::string kind;
     std::size_t size = 0;
     bench::histogram latencies;
-    std::uint64_t calls = 0;
     std::exception_ptr failure;
 };
 
@@ -38,8 +34,7 @@ class lap {
         if (timed_) begun_ = bench::clock::now();
     }
     void ended() {
-        ++load_.calls;
-        if (!timed_) return;
+        if (!timed_) return load_.latencies.add();
         const auto now = bench::clock::now();
         load_.latencies.add(now - begun_);
         begun_ = now;
@@ -58,7 +53,7 @@ awaitable<void> call_typed(lap each, const client& on, const method<int(int, int
 awaitable<void> call_dynamic(lap each, const client& on) {
     for (;; each.ended()) {
         auto arguments = json::array({2, 3});
-        const auto sum = co_await on.call("demo.add", std::move(arguments));
+        const auto sum = co_await on.call(std::string(demo::add.name()), std::move(arguments));
         bench::expect_sum(sum.get<int>());
     }
 }
@@ -75,7 +70,7 @@ awaitable<void> call_echo(lap each, const client& on, std::size_t size) {
     arguments.add(std::as_bytes(std::span(sent)));
     arguments.finish();
     for (;; each.ended()) {
-        auto call = message::call("demo.echo", {bson::type::array, body});
+        auto call = message::call(demo::echo.name(), {bson::type::array, body});
         const auto answer = co_await on.exchange(std::move(call));
         if (answer.fault) throw answer.to_exception();
         bench::expect_echo(content(answer.body), sent);
@@ -87,14 +82,14 @@ awaitable<void> work(load& l, const client& on, bool timed) {
     if (l.size) return call_echo(each, on, l.size);
     if (l.kind == "dynamic") return call_dynamic(each, on);
     return call_typed(each, on,
-                      l.kind == "coroutine"    ? add_coroutine
-                      : l.kind == "suspending" ? add_suspending
-                                               : add);
+                      l.kind == "coroutine"    ? demo::add_coroutine
+                      : l.kind == "suspending" ? demo::add_suspending
+                                               : demo::add);
 }
 
 void measure(const std::string& protocol, std::string kind, const bench::arguments& a) {
     asio::io_context loop(1);
-    load l{std::move(kind), a.size, {}, 0, nullptr};
+    load l{std::move(kind), a.size, {}, nullptr};
     std::deque<client> clients;
     const auto url = protocol + "://127.0.0.1:" + std::to_string(a.port);
     for (int i = 0; i < a.connections; ++i) {
@@ -105,17 +100,10 @@ void measure(const std::string& protocol, std::string kind, const bench::argumen
                 loop.stop();
             });
     }
-    const auto run_for = [&](bench::seconds span) {
-        loop.run_for(std::chrono::duration_cast<bench::clock::duration>(span));
+    bench::measure(a.span, l.latencies, [&](bench::clock::duration span) {
+        bench::run_loop(loop, span);
         if (l.failure) std::rethrow_exception(l.failure);
-    };
-    run_for(a.span / 10);
-    l.latencies = {};
-    l.calls = 0;
-    bench::stretch measured;
-    run_for(a.span);
-    measured.stop();
-    measured.print(l.latencies, l.calls);
+    });
     std::_Exit(0); // what is in flight is of no interest
 }
 

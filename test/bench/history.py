@@ -1,6 +1,7 @@
 """What was measured of earlier revisions: one object a line, the newest last."""
 import datetime
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,22 +22,38 @@ def processor():
     return "unknown"
 
 
-def record(results):
+def recorded():
+    return [json.loads(text) for text in FILE.read_text().splitlines()] if FILE.exists() else []
+
+
+def record(results, all_cases):
     line = {"revision": revision(), "date": datetime.date.today().isoformat(),
-            "processor": processor(), **results}
+            "processor": processor(), "processors": os.cpu_count(), "all_cases": all_cases, **results}
     with open(FILE, "a") as f:
         print(json.dumps(line, separators=(",", ":")), file=f)
+    return line
 
 
-def compare(wanted, ratios):
-    """Rates differ from machine to machine, their ratios little: these are compared."""
-    lines = [json.loads(text) for text in FILE.read_text().splitlines()] if FILE.exists() else []
-    found = [line for line in lines if line["revision"].startswith(wanted)]
+def newest():
+    """The last record of all cases."""
+    found = [line for line in recorded() if line["all_cases"]]
+    return found[-1] if found else sys.exit("bench: all cases together were never recorded")
+
+
+def find(revision):
+    found = [line for line in recorded() if line["revision"].startswith(revision)]
     if not found:
-        sys.exit(f"bench: nothing was recorded of {wanted}; there is " +
-                 (", ".join(line["revision"] for line in lines) or "nothing at all"))
-    before = found[-1]["ratios"]
-    print(f"\n{'against ' + found[-1]['revision']:52} {'then':>8} {'now':>8} {'change':>8}")
+        sys.exit(f"bench: nothing was recorded of {revision}; there is " +
+                 (", ".join(line["revision"] for line in recorded()) or "nothing at all"))
+    return found[-1]
+
+
+def compare(revision, ratios):
+    """Rates differ from machine to machine, their ratios little: these are compared."""
+    line = find(revision)
+    before = line["ratios"]
+    print(f"\n{'against ' + line['revision']:52} {'then':>10} {'now':>10} {'change':>8}")
     for name, now in ratios.items():
         if name in before:
-            print(f"  {name:50} {before[name]:>8.3f} {now:>8.3f} {now / before[name] - 1:>+8.0%}")
+            change = f"{now / before[name] - 1:+8.0%}" if before[name] else ""
+            print(f"  {name:50} {before[name]:>10,} {now:>10,} {change:>8}")

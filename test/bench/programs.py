@@ -31,9 +31,9 @@ def processor_us(pid):
 class process:
     """A program that serves, and the port of its ready line."""
 
-    def __init__(self, command, processor=0):
+    def __init__(self, command, processor=0, env=None):
         self.child = subprocess.Popen(pinned(processor, command), stdout=subprocess.PIPE,
-                                      stderr=subprocess.DEVNULL, text=True)
+                                      stderr=subprocess.DEVNULL, text=True, env=env)
         line = self.child.stdout.readline()
         found = re.search(r"(?:port |:)(\d+)\b", line)
         if not found:
@@ -47,19 +47,46 @@ class process:
         self.child.stdout.close()
 
 
-class server:
-    """What a contestant serves with: one process, or a chain of which each calls the one before."""
+class client:
+    """A program that calls, and what it printed in the end."""
 
-    def __init__(self, contestant, one_processor):
+    def __init__(self, command, processor, env=None):
+        self.child = subprocess.Popen(pinned(processor, command), stdout=subprocess.PIPE,
+                                      text=True, env=env)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.kill()  # has ended, unless something else failed
+        self.child.wait()
+        self.child.stdout.close()
+
+    def result(self):
+        text = self.child.communicate()[0]
+        if self.child.returncode != 0:
+            raise subprocess.CalledProcessError(self.child.returncode, self.child.args)
+        return json.loads(text)
+
+
+class server:
+    """What a contestant serves with: one process, or a chain of which each calls the one before.
+
+    `around` are words in front of the commands, such as those of strace.
+    """
+
+    def __init__(self, contestant, one_processor=False, around=(), env=None):
         self.contestant = contestant
         self.client_processor = 0 if one_processor else -1
+        self.around, self.env = list(around), env
         self.chain = []
 
     def __enter__(self):
         port = None
         for i, command in enumerate(self.contestant.servers):
             # A proxy shares the client's processor with it.
-            started = process(command(port), self.client_processor if i else 0)
+            started = process(self.around + command(port), self.client_processor if i else 0,
+                              self.env)
             self.chain.append(started)
             port = started.port
         return self
@@ -68,12 +95,22 @@ class server:
         for p in reversed(self.chain):
             p.stop()
 
-    def load(self, case, seconds):
+    @property
+    def port(self):
+        return self.chain[-1].port
+
+    @property
+    def pid(self):
+        return self.chain[-1].child.pid
+
+    def client(self, shape, seconds, around=(), env=None):
+        command = list(around) + self.contestant.client(shape.words(self.port, seconds))
+        return client(command, self.client_processor, env)
+
+    def load(self, shape, seconds, around=()):
         before = [processor_us(p.child.pid) for p in self.chain]
-        command = self.contestant.client(self.chain[-1].port, case, seconds)
-        done = subprocess.run(pinned(self.client_processor, command), check=True, text=True,
-                              stdout=subprocess.PIPE)
-        result = json.loads(done.stdout)
+        with self.client(shape, seconds, around) as c:
+            result = c.result()
         # The warm-up, a tenth of the time, made calls as well.
         calls = max(1, result["calls"]) * 1.1
         used = [(processor_us(p.child.pid) - b) / calls for p, b in zip(self.chain, before)]

@@ -15,7 +15,7 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/write.hpp>
 
-#include "bench_client.hpp"
+#include "run_loop.hpp"
 
 namespace {
 
@@ -188,7 +188,8 @@ void measure(const bench::arguments& a) {
         socket.connect({asio::ip::address_v4::loopback(), a.port});
         std::make_shared<client_end>(std::move(socket), a, latencies)->start();
     }
-    bench::measure(a.span, latencies, [&](bench::clock::duration span) { loop.run_for(span); });
+    bench::measure(a.span, latencies,
+                   [&](bench::clock::duration span) { bench::run_loop(loop, span); });
 }
 
 } // namespace

@@ -67,16 +67,23 @@ template <class Method> class answering final : public event {
     bool answered_ = false;
 };
 
-struct add {
-    using request = Summands;
-    using reply = Sum;
+/// How the server waits for a call of a method, and the client starts one.
+template <class Request, class Reply, auto wait_for, auto start_async> struct unary {
+    using request = Request;
+    using reply = Reply;
 
-    static void wait(Demo::AsyncService& service, grpc::ServerContext& context, Summands& request,
-                     grpc::ServerAsyncResponseWriter<Sum>& writer,
+    static void wait(Demo::AsyncService& service, grpc::ServerContext& context, Request& request,
+                     grpc::ServerAsyncResponseWriter<Reply>& writer,
                      grpc::ServerCompletionQueue& queue, event* tag) {
-        service.Requestadd(&context, &request, &writer, &queue, &queue, tag);
+        (service.*wait_for)(&context, &request, &writer, &queue, &queue, tag);
     }
+    static auto start(Demo::Stub& stub, grpc::ClientContext& context, const Request& request,
+                      grpc::CompletionQueue& queue) {
+        return (stub.*start_async)(&context, request, &queue);
+    }
+};
 
+struct add : unary<Summands, Sum, &Demo::AsyncService::Requestadd, &Demo::Stub::Asyncadd> {
     static void answer(Summands& request, Sum& reply) {
         reply.set_value(request.a() + request.b());
     }
@@ -88,35 +95,16 @@ struct add {
         return request;
     }
 
-    static auto start(Demo::Stub& stub, grpc::ClientContext& context, const Summands& request,
-                      grpc::CompletionQueue& queue) {
-        return stub.Asyncadd(&context, request, &queue);
-    }
-
     static void expect(const Sum& reply, const Summands&) { bench::expect_sum(reply.value()); }
 };
 
-struct echo {
-    using request = Bytes;
-    using reply = Bytes;
-
-    static void wait(Demo::AsyncService& service, grpc::ServerContext& context, Bytes& request,
-                     grpc::ServerAsyncResponseWriter<Bytes>& writer,
-                     grpc::ServerCompletionQueue& queue, event* tag) {
-        service.Requestecho(&context, &request, &writer, &queue, &queue, tag);
-    }
-
+struct echo : unary<Bytes, Bytes, &Demo::AsyncService::Requestecho, &Demo::Stub::Asyncecho> {
     static void answer(Bytes& request, Bytes& reply) { reply.Swap(&request); }
 
     static Bytes make(std::size_t size) {
         Bytes request;
         request.set_data(bench::payload(size));
         return request;
-    }
-
-    static auto start(Demo::Stub& stub, grpc::ClientContext& context, const Bytes& request,
-                      grpc::CompletionQueue& queue) {
-        return stub.Asyncecho(&context, request, &queue);
     }
 
     static void expect(const Bytes& reply, const Bytes& request) {
