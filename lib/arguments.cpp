@@ -6,21 +6,7 @@
 
 namespace oocrpc::detail {
 
-argument_reader::argument_reader(bson::value_view arguments, const std::vector<std::string>& names)
-    : arguments_(arguments),
-      names_(names) {
-    if (arguments_.t != bson::type::array) return;
-    at_ = bson::elements(arguments_.as_document()).begin();
-    more_ = at_ != std::default_sentinel;
-}
-
-std::optional<bson::value_view> argument_reader::next(std::size_t i) {
-    if (arguments_.t == bson::type::array) {
-        if (!more_) return std::nullopt;
-        const auto found = at_->value;
-        more_ = ++at_ != std::default_sentinel;
-        return found;
-    }
+std::optional<bson::value_view> argument_reader::named(std::size_t i) const {
     if (arguments_.t == bson::type::document)
         return bson::find(arguments_.as_document(), names_[i]);
     if (!present(arguments_) || i > 0) return std::nullopt;
@@ -46,10 +32,9 @@ std::string argument_reader::surplus(std::size_t given) const {
     return "expected " + std::to_string(names_.size()) + " arguments, got " + std::to_string(given);
 }
 
-std::string argument_reader::finish() {
-    if (!fault_.empty() || !present(arguments_)) return std::move(fault_);
+std::string argument_reader::left_over() {
+    if (!present(arguments_)) return {};
     if (arguments_.t == bson::type::array) {
-        if (!more_) return {};
         auto given = names_.size();
         for (; at_ != std::default_sentinel; ++at_) ++given;
         return surplus(given);

@@ -1,5 +1,4 @@
 #include <oocrpc/bson.hpp>
-#include <oocrpc/detail/bson_layout.hpp>
 #include <oocrpc/error.hpp>
 
 #include <charconv>
@@ -7,36 +6,6 @@
 
 namespace oocrpc::bson {
 namespace {
-
-using detail::load_le;
-
-std::size_t value_size(type t, const std::uint8_t* at) noexcept {
-    auto length = [at] { return static_cast<std::size_t>(load_le<std::uint32_t>(at)); };
-    auto text_end = [](const std::uint8_t* p) {
-        return p + std::strlen(reinterpret_cast<const char*>(p)) + 1;
-    };
-    if (const auto n = detail::fixed_sizes[static_cast<std::uint8_t>(t)];
-        n != detail::no_fixed_size)
-        return n;
-    switch (t) {
-    case type::string:
-    case type::code:
-    case type::symbol:
-        return 4 + length();
-    case type::document:
-    case type::array:
-    case type::code_with_scope:
-        return length();
-    case type::binary:
-        return 5 + length();
-    case type::db_pointer:
-        return 4 + length() + 12;
-    case type::regex:
-        return static_cast<std::size_t>(text_end(text_end(at)) - at);
-    default:
-        return 0; // of no type that a validated document has
-    }
-}
 
 // A name that breaks the document would cost the whole connection at the other end.
 void require_name(std::string_view name) {
@@ -105,15 +74,6 @@ std::string_view to_string(type t) noexcept {
     return "unknown";
 }
 
-void elements::iterator::read() noexcept {
-    auto t = static_cast<type>(*at_);
-    if (*at_ == 0) return;
-    auto* name = reinterpret_cast<const char*>(at_ + 1);
-    const auto length = detail::name_length(at_ + 1, end_);
-    auto* value = at_ + 1 + length + 1;
-    current_ = {{name, length}, {t, {value, value_size(t, value)}}};
-}
-
 std::optional<value_view> find(bytes document, std::string_view name) noexcept {
     for (auto& e : elements(document))
         if (e.name == name) return e.value;
@@ -149,13 +109,9 @@ std::size_t document_writer::finish() {
     return length;
 }
 
-std::string_view array_writer::index::next() noexcept {
+std::string_view array_writer::index::next_long() noexcept {
     auto end = std::to_chars(text_, text_ + sizeof text_, count_++).ptr;
     return {text_, static_cast<std::size_t>(end - text_)};
-}
-
-std::size_t array_writer::open() {
-    return append_head(body_.out_, type{}, index_.next());
 }
 
 } // namespace oocrpc::bson

@@ -32,10 +32,14 @@ class body_reader {
 
     bool read() {
         if (!in_.begin()) return invalid();
-        bson::element e;
-        while (in_.next(e))
-            if (!key(e.name, e.value)) return false;
-        if (in_.found()) return invalid();
+        // Keys are found without a search in the order in which all peers that we know write them.
+        value_view v;
+        if (in_.next("call", v) && !(begin('c') && call(v))) return false;
+        if (in_.next("reply", v) && !(begin('r') && result(v))) return false;
+        if (in_.next("id", v) && !integer("id", v, 1, m_.id)) return false;
+        if (in_.next("timeout_ms", v) && !integer("timeout_ms", v, 0, m_.timeout_ms)) return false;
+        if (!rest([&](std::string_view name, value_view value) { return key(name, value); }))
+            return false;
         switch (main_) {
         case 'c':
             return true;
@@ -66,6 +70,11 @@ class body_reader {
     /// Calls `f(name, value)` for each element of the document that was just handed out.
     template <class F> bool each(F f) {
         in_.enter();
+        return rest(f);
+    }
+    /// The same for those that are left of the document that was entered.
+    template <class F> bool rest(F f) {
+        if (in_.found()) return invalid();
         bson::element e;
         while (in_.next(e))
             if (!f(e.name, e.value)) return false;
@@ -109,10 +118,7 @@ class body_reader {
         if (is(name, "call")) return begin('c') && call(v);
         if (is(name, "id")) return integer(name, v, 1, m_.id);
         if (is(name, "timeout_ms")) return integer(name, v, 0, m_.timeout_ms);
-        if (is(name, "reply")) {
-            result_ = v;
-            return begin('r');
-        }
+        if (is(name, "reply")) return begin('r') && result(v);
         if (is(name, "error")) return begin('e') && read_error(v);
         if (is(name, "info")) return begin('i') && read_info(v);
         if (is(name, "meta")) return meta(v);
@@ -133,15 +139,23 @@ class body_reader {
         m_.kind = message_kind::call;
         if (v.t != type::document) return wrong("call", "document", v.t);
         bool named = false;
-        const bool read = each([&](std::string_view name, value_view value) {
-            if (is(name, "funcname")) {
-                named = true;
-                return text("call.funcname", value, m_.method);
-            }
+        const auto funcname = [&](value_view value) {
+            named = true;
+            return text("call.funcname", value, m_.method);
+        };
+        in_.enter();
+        if (in_.next("funcname", v) && !funcname(v)) return false;
+        if (in_.next("arguments", v)) m_.body = v;
+        const bool read = rest([&](std::string_view name, value_view value) {
+            if (is(name, "funcname")) return funcname(value);
             if (is(name, "arguments")) m_.body = value;
             return true;
         });
         return read && (named || fail("call.funcname is missing"));
+    }
+    bool result(value_view v) {
+        result_ = v;
+        return true;
     }
     bool reply() {
         m_.kind = more_ ? message_kind::item : message_kind::reply;

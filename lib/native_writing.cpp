@@ -1,99 +1,23 @@
 #include "native_writing.hpp"
 
+#include "bson_element_writer.hpp"
 #include <oocrpc/detail/endian.hpp>
 
 namespace oocrpc {
 namespace {
 
+using bson::element_writer;
 using bson::type;
 using bson::value_view;
-using detail::store_le;
 
 constexpr std::size_t prefix = 4; // the length in front of each body
 // More than the keys, types and numbers of any frame take, its texts and values aside.
 constexpr std::size_t most_overhead = 160;
-constexpr std::size_t entry_overhead = 7; // of an entry of the metadata
-
-/// Writes elements where there is room for them; the keys are the protocol's and need no check.
-class element_writer {
-  public:
-    explicit element_writer(std::uint8_t* at) noexcept : at_(at) {}
-
-    std::uint8_t* open() noexcept {
-        auto* document = at_;
-        at_ += 4;
-        return document;
-    }
-    template <std::size_t N> std::uint8_t* open(const char (&key)[N]) noexcept {
-        name(type::document, key);
-        return open();
-    }
-    std::size_t close(std::uint8_t* document) noexcept {
-        *at_++ = 0;
-        const auto length = static_cast<std::size_t>(at_ - document);
-        store_le(document, static_cast<std::uint32_t>(length));
-        return length;
-    }
-
-    template <std::size_t N> void add(const char (&key)[N], std::int32_t n) noexcept {
-        name(type::int32, key);
-        store_le(at_, n);
-        at_ += sizeof n;
-    }
-    template <std::size_t N> void add(const char (&key)[N], std::int64_t n) noexcept {
-        name(type::int64, key);
-        store_le(at_, n);
-        at_ += sizeof n;
-    }
-    template <std::size_t N> void add_true(const char (&key)[N]) noexcept {
-        name(type::boolean, key);
-        *at_++ = 1;
-    }
-    template <std::size_t N> void add(const char (&key)[N], value_view v) noexcept {
-        name(v.t, key);
-        copy(v.data.data(), v.data.size());
-    }
-    template <std::size_t N> void add(const char (&key)[N], std::string_view text) noexcept {
-        name(type::string, key);
-        add_text(text);
-    }
-    void add(std::string_view key, std::string_view text) noexcept {
-        *at_++ = static_cast<std::uint8_t>(type::string);
-        valid_ &= bson::is_utf8(key) && key.find('\0') == key.npos;
-        copy(key.data(), key.size());
-        *at_++ = 0;
-        add_text(text);
-    }
-
-    /// False where a text is not UTF-8 or a key holds NUL.
-    bool valid() const noexcept { return valid_; }
-
-  private:
-    template <std::size_t N> void name(type t, const char (&key)[N]) noexcept {
-        *at_++ = static_cast<std::uint8_t>(t);
-        std::memcpy(at_, key, N);
-        at_ += N;
-    }
-    void add_text(std::string_view text) noexcept {
-        valid_ &= bson::is_utf8(text);
-        store_le(at_, static_cast<std::uint32_t>(text.size() + 1));
-        at_ += 4;
-        copy(text.data(), text.size());
-        *at_++ = 0;
-    }
-    void copy(const void* from, std::size_t n) noexcept {
-        if (n) std::memcpy(at_, from, n);
-        at_ += n;
-    }
-
-    std::uint8_t* at_;
-    bool valid_ = true;
-};
 
 void write_meta(element_writer& w, const metadata& meta) {
     if (meta.empty()) return;
     auto* inner = w.open("meta");
-    for (const auto& [key, text] : meta) w.add(std::string_view(key), std::string_view(text));
+    w.add_all(meta);
     w.close(inner);
 }
 
@@ -184,8 +108,7 @@ bool write_body(element_writer& w, const message& m) {
 std::size_t room_for(const message& m) noexcept {
     auto n = most_overhead + m.method.size() + m.body.data.size();
     if (m.fault) n += m.fault->message.size() + m.fault->detail.size();
-    for (const auto& [key, text] : m.meta) n += entry_overhead + key.size() + text.size();
-    return n;
+    return n + element_writer::room_for(m.meta);
 }
 
 } // namespace

@@ -28,6 +28,29 @@ TEST_CASE("a document of all types is valid and its elements come in order") {
     CHECK(names.back() == "min_key");
 }
 
+TEST_CASE("keys of every length are read, wherever the document ends behind them") {
+    for (std::size_t length = 0; length <= 20; ++length)
+        for (std::size_t behind = 0; behind <= 10; ++behind)
+            for (std::size_t special = 0; special <= length; ++special) {
+                std::string key(length, 'k');
+                if (special < length) key.replace(special, 1, "ü");
+                CAPTURE(key);
+                CAPTURE(behind);
+                const auto value = string(std::string(behind, 'v'));
+                const auto d = behind ? document({element(0x02, key, value)})
+                                      : document({element(0x0a, key, {})});
+                REQUIRE(fault_of(d) == "");
+                const auto only = *bson::elements(d).begin();
+                CHECK(only.name == key);
+                if (behind) CHECK(only.value.as_string() == std::string(behind, 'v'));
+                CHECK(++bson::elements(d).begin() == std::default_sentinel);
+                if (special == length) continue;
+                key.resize(special + 1); // the first byte of two
+                CHECK(fault_of(document({element(0x0a, key, {})})) ==
+                      std::to_string(5 + special) + ": key is not UTF-8");
+            }
+}
+
 TEST_CASE("the accessors read what the bytes say") {
     auto d = all_types();
     auto at = [&](std::string_view name) { return *bson::find(d, name); };

@@ -261,6 +261,10 @@ TEST_CASE("an error names the path to the value") {
           "k[1]: expected int32, got string");
     CHECK(error_of<std::tuple<int, std::string>>(json{1, 2}) == "[1]: expected string, got int32");
     CHECK(error_of<std::pair<int, int>>(json{1, 2, 3}) == "expected array of 2, got array of 3");
+    CHECK(error_of<std::pair<int, int>>(json{"x"}) == "expected array of 2, got array of 1");
+    CHECK(error_of<std::pair<int, int>>(json{1, "x", 3}) == "expected array of 2, got array of 3");
+    CHECK(error_of<std::pair<int, int>>(json::array()) == "expected array of 2, got array of 0");
+    CHECK(error_of<std::tuple<>>(json{1}) == "expected array of 0, got array of 1");
     CHECK(error_of<std::array<int, 2>>(json{1}) == "expected array of 2, got array of 1");
     CHECK(error_of<std::array<std::uint8_t, 2>>(std::vector<std::uint8_t>{1}) ==
           "expected binary of 2, got binary of 1");

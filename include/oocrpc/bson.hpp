@@ -4,6 +4,7 @@
 // Everything here works on the bytes themselves; no document is ever turned into a tree.
 
 #include <oocrpc/byte_buffer.hpp>
+#include <oocrpc/detail/bson_layout.hpp>
 #include <oocrpc/detail/endian.hpp>
 
 #include <algorithm>
@@ -149,7 +150,14 @@ class elements {
         }
 
       private:
-        void read() noexcept;
+        void read() noexcept {
+            const auto t = *at_;
+            if (t == 0) return;
+            const auto length = detail::name_length(at_ + 1, end_);
+            const auto* value = at_ + 1 + length + 1;
+            current_ = {{reinterpret_cast<const char*>(at_ + 1), length},
+                        {static_cast<type>(t), {value, detail::value_size(t, value)}}};
+        }
 
         const std::uint8_t* at_ = nullptr;
         const std::uint8_t* end_ = nullptr;
@@ -251,15 +259,29 @@ class array_writer {
     // Counts the names; the text lives until the next one is made.
     class index {
       public:
-        std::string_view next() noexcept;
+        std::string_view next() noexcept {
+            if (count_ >= 10) return next_long();
+            text_[0] = static_cast<char>('0' + count_++);
+            return {text_, 1};
+        }
 
       private:
+        std::string_view next_long() noexcept;
+
         std::size_t count_ = 0;
         char text_[20];
     };
 
     // Writes a type still to be filled in, and the next index; returns where the type stands.
-    std::size_t open();
+    std::size_t open() {
+        const auto name = index_.next();
+        const auto at = body_.out_.size();
+        auto* p = body_.out_.grow(name.size() + 2);
+        *p = 0;
+        std::memcpy(p + 1, name.data(), name.size());
+        p[1 + name.size()] = 0;
+        return at;
+    }
 
     document_writer body_;
     index index_;

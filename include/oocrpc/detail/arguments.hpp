@@ -17,7 +17,13 @@ template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
 /// first thing that does not fit is kept; finish() also looks for what is left over.
 class argument_reader {
   public:
-    argument_reader(bson::value_view arguments, const std::vector<std::string>& names);
+    argument_reader(bson::value_view arguments, const std::vector<std::string>& names)
+        : arguments_(arguments),
+          names_(names) {
+        if (arguments_.t != bson::type::array) return;
+        at_ = bson::elements(arguments_.as_document()).begin();
+        more_ = at_ != std::default_sentinel;
+    }
 
     template <class T> void read(std::size_t i, T& out) {
         if (!fault_.empty()) return;
@@ -30,13 +36,24 @@ class argument_reader {
         if (!bson::get(*found, out, e)) wrong(i, e);
     }
     /// Empty where all arguments fit, else what is wrong with them.
-    std::string finish();
+    std::string finish() {
+        const bool done = arguments_.t == bson::type::array && !more_;
+        return done || !fault_.empty() ? std::move(fault_) : left_over();
+    }
 
   private:
-    std::optional<bson::value_view> next(std::size_t i);
+    std::optional<bson::value_view> next(std::size_t i) {
+        if (arguments_.t != bson::type::array) return named(i);
+        if (!more_) return std::nullopt;
+        const auto found = at_->value;
+        more_ = ++at_ != std::default_sentinel;
+        return found;
+    }
+    std::optional<bson::value_view> named(std::size_t i) const;
     void missing(std::size_t i, const std::string& type);
     void wrong(std::size_t i, const bson::read_error& e);
     std::string name(std::size_t i) const;
+    std::string left_over();
     std::string surplus(std::size_t given) const;
 
     const bson::value_view arguments_;

@@ -160,16 +160,22 @@ template <class T> bool get_tuple(value_view v, T& out, read_error& e) {
     constexpr auto n = std::tuple_size_v<T>;
     if (v.t != type::array) return fail_type(e, "array", v);
     elements items(v.data);
-    if (auto count = static_cast<std::size_t>(std::ranges::distance(items)); count != n)
-        return fail_count(e, "array", n, count);
     auto at = items.begin();
     std::size_t i = 0;
     auto one = [&](auto& member) {
+        if (at == items.end()) return false;
         if (!get_value(at->value, member, e)) return e.in(i);
         ++at, ++i;
         return true;
     };
-    return std::apply([&](auto&... member) { return (one(member) && ...); }, out);
+    const bool fits = std::apply([&](auto&... member) { return (one(member) && ...); }, out);
+    if (fits && at == items.end()) return true;
+    // That there are too few or too many is said first, whatever these are.
+    if (auto count = static_cast<std::size_t>(std::ranges::distance(items)); count != n) {
+        e = {};
+        return fail_count(e, "array", n, count);
+    }
+    return false;
 }
 
 template <class M> bool get_missing(M& member, std::string_view name, read_error& e) {

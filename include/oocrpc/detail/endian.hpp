@@ -7,15 +7,17 @@
 
 namespace oocrpc::detail {
 
-// A number and the same bytes in the other order; compilers make one instruction of the loop.
+/// The number of the same bytes in the other order.
 template <class T> constexpr T reversed(T v) noexcept {
-    using bits = std::make_unsigned_t<T>;
-    bits in = static_cast<bits>(v), out = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) {
-        out = static_cast<bits>((static_cast<std::uint64_t>(out) << 8) | (in & 0xff));
-        in = static_cast<bits>(static_cast<std::uint64_t>(in) >> 8);
-    }
-    return static_cast<T>(out);
+    // g++ 12 makes no single instruction of a loop over the bytes.
+    if constexpr (sizeof(T) == 8)
+        return static_cast<T>(__builtin_bswap64(static_cast<std::uint64_t>(v)));
+    else if constexpr (sizeof(T) == 4)
+        return static_cast<T>(__builtin_bswap32(static_cast<std::uint32_t>(v)));
+    else if constexpr (sizeof(T) == 2)
+        return static_cast<T>(__builtin_bswap16(static_cast<std::uint16_t>(v)));
+    else
+        return v;
 }
 
 /// Reads a little-endian integer; `at` needs no alignment.
