@@ -330,7 +330,8 @@ TEST_CASE("a cursor is bound to its session and to its collection") {
 TEST_CASE("a cursor without a session is bound to its client's host") {
     with_driver([&](fixture& at) -> awaitable<void> {
         connection_options there;
-        there.on_behalf_of = peer_info{"192.0.2.1:7", "mongodb", ""};
+        there.on_behalf_of =
+            std::make_shared<const peer_info>(peer_info{"192.0.2.1:7", "mongodb", ""});
         driver far(at.ex, at.serve, there);
         const json first = co_await at.db.run(find_count(9, 0, R"("batchSize": 1, )"));
         const json stolen = co_await far.run(get_more(first, "count"));

@@ -5,12 +5,16 @@
 #include <unordered_map>
 #include <vector>
 
+#include "command_names.hpp"
 #include "handshake.hpp"
 #include "outgoing_requests.hpp"
 #include "reply_reading.hpp"
 
 namespace oocrpc {
 
+namespace bson {
+class element_writer;
+}
 namespace mongodb {
 struct command_fields;
 }
@@ -69,14 +73,15 @@ struct mongodb_client_codec::state {
     // Requests (client_codec_requests.cpp). Those that write throw as the BSON writer does, and
     // message_too_large for what exceeds a limit.
     encoded call(const message& m, byte_buffer& out);
-    bool write_call(const message& m, std::int32_t request_id, byte_buffer& out);
-    void write_method(const message& m, std::string_view database, std::string_view name,
+    bool write_call(const message& m, const mongodb::name_parts& to, std::int32_t request_id,
+                    byte_buffer& out);
+    bool write_method(const message& m, std::string_view database, std::string_view name,
                       byte_buffer& out) const;
     void write_document(const message& m, const mongodb::command_fields& f,
                         std::string_view database, byte_buffer& out) const;
-    void write_extras(bson::document_writer& doc, const message& m) const;
+    void write_extras(bson::element_writer& w, const message& m) const;
     void write_section(std::string_view name, bytes array, byte_buffer& out) const;
-    void remember(const message& m, std::int32_t request_id);
+    void remember(const message& m, bool whole, std::int32_t request_id);
     encoded cancel(std::int64_t id, byte_buffer& out);
     encoded grant(const message& m, byte_buffer& out);
     void get_more(std::int64_t id, stream& s, byte_buffer& out);
@@ -90,7 +95,8 @@ struct mongodb_client_codec::state {
     std::string read_reply_operation(bytes message);
     std::string greeted(bytes reply);
     std::int32_t origin(const mongodb::header& head, bool more);
-    void answer(const outgoing& to, bytes reply, bool more, oocrpc::message& out);
+    void answer(const outgoing& to, const reply_fields& f, bytes reply, bool more,
+                oocrpc::message& out);
     void fail(std::int64_t id, const reply_fields& f, bytes reply, oocrpc::message& out);
     void end(const outgoing& to, const reply_fields& f, bytes reply, oocrpc::message& out);
     void begin_batch(const outgoing& to, stream& s, bytes cursor, bool more);

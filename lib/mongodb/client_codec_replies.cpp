@@ -42,7 +42,8 @@ std::string mongodb_client_codec::state::read(bytes message, oocrpc::message& ou
 }
 
 std::string mongodb_client_codec::state::read_msg(bytes message, oocrpc::message& out) {
-    if (auto why = parse(message, msg_, max_depth_); !why.empty()) return why;
+    reply_reader reader;
+    if (auto why = parse(message, msg_, max_depth_, reader); !why.empty()) return why;
     const auto head = read_header(message);
     const bool more = (msg_.flags & op_msg::more_to_come) != 0;
     auto reply = msg_.body;
@@ -52,11 +53,12 @@ std::string mongodb_client_codec::state::read_msg(bytes message, oocrpc::message
         reply = merged_;
         instead_ = &merged_;
         base_ = merged_.data();
+        reader.found = read_reply(reply);
     }
     if (!ready()) return head.response_to == hello_ ? greeted(reply) : std::string();
     if (const auto* to = requests_.find(origin(head, more))) {
         const auto request = *to;
-        answer(request, reply, more, out);
+        answer(request, reader.found, reply, more, out);
     }
     return {};
 }
@@ -113,9 +115,8 @@ std::int32_t mongodb_client_codec::state::origin(const header& head, bool more) 
     return request_id;
 }
 
-void mongodb_client_codec::state::answer(const outgoing& to, bytes reply, bool more,
-                                         oocrpc::message& out) {
-    const auto f = read_reply(reply);
+void mongodb_client_codec::state::answer(const outgoing& to, const reply_fields& f, bytes reply,
+                                         bool more, oocrpc::message& out) {
     if (!more || !f.ok) forget(to.request_id);
     if (!to.id) {
         const auto c = read_cursor(f.cursor);

@@ -5,6 +5,7 @@
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/error.hpp>
 
+#include "bson_element_writer.hpp"
 #include "client_codec.hpp"
 #include "command_names.hpp"
 #include "elements.hpp"
@@ -32,6 +33,9 @@ using bson::value_view;
 constexpr std::size_t most_orphans = 1024;
 // What a command, or a statement of an update or a delete, may exceed the limit of a document by.
 constexpr std::size_t slack = 16 << 10;
+// More than a method's command takes besides its names, its arguments and the entries of its
+// metadata.
+constexpr std::size_t method_overhead = 96;
 
 /// The field of a write command that may travel as a section of its own; empty for other commands.
 std::string_view bulk_field(std::string_view command) noexcept {
@@ -78,9 +82,9 @@ void check(std::size_t size, std::size_t limit) {
     if (size > limit) throw rpc_error(errc::message_too_large);
 }
 
-void add_max_time(bson::document_writer& doc, std::int64_t ms) {
-    // Servers refuse more than an int32, which is 24 days.
-    if (ms >= 1 && ms <= INT32_MAX) doc.add("maxTimeMS", static_cast<std::int32_t>(ms));
+/// Servers refuse more than an int32, which is 24 days.
+bool takes_max_time(std::int64_t ms) noexcept {
+    return ms >= 1 && ms <= INT32_MAX;
 }
 
 } // namespace
@@ -88,22 +92,23 @@ void add_max_time(bson::document_writer& doc, std::int64_t ms) {
 encoded mongodb_client_codec::state::call(const message& m, byte_buffer& out) {
     const auto start = out.size();
     const auto request_id = requests_.next_id();
+    const auto to = split_name(m.method, options_.database);
     auto outcome = encoded::invalid;
     try {
-        if (write_call(m, request_id, out)) outcome = encoded::done;
+        if (write_call(m, to, request_id, out)) outcome = encoded::done;
     } catch (const rpc_error& e) { // of the BSON writer, and of check()
         if (e.code() == errc::message_too_large) outcome = encoded::too_large;
     }
     if (outcome != encoded::done)
         out.truncate(start);
     else if (!m.oneway)
-        remember(m, request_id);
+        remember(m, to.name == command_collection, request_id);
     return outcome;
 }
 
-bool mongodb_client_codec::state::write_call(const message& m, std::int32_t request_id,
-                                             byte_buffer& out) {
-    auto [database, name] = split_name(m.method, options_.database);
+bool mongodb_client_codec::state::write_call(const message& m, const name_parts& to,
+                                             std::int32_t request_id, byte_buffer& out) {
+    auto [database, name] = to;
     if (database.empty() || name.empty()) return false;
     const auto start = begin_msg(out, m.oneway ? op_msg::more_to_come : 0, request_id);
     if (name == command_collection) {
@@ -115,7 +120,7 @@ bool mongodb_client_codec::state::write_call(const message& m, std::int32_t requ
         write_document(m, f, database, out);
         if (present(f.bulk)) write_section(bulk_field(name), f.bulk.as_document(), out);
     } else {
-        write_method(m, database, name, out);
+        if (!write_method(m, database, name, out)) return false;
     }
     end_message(out, start);
     check(out.size() - start, largest_request_);
@@ -123,23 +128,31 @@ bool mongodb_client_codec::state::write_call(const message& m, std::int32_t requ
     return true;
 }
 
-void mongodb_client_codec::state::write_method(const message& m, std::string_view database,
+/// Where the names cannot be carried it is false, and nothing was written.
+bool mongodb_client_codec::state::write_method(const message& m, std::string_view database,
                                                std::string_view name, byte_buffer& out) const {
-    bson::document_writer doc(out);
+    check(m.body.data.size(), largest_document_ + slack);
+    bson::element_writer w(out.prepare(method_overhead + name.size() + database.size() +
+                                       m.body.data.size() +
+                                       bson::element_writer::room_for(m.meta)));
+    auto* const document = w.open();
     if (!present(m.body)) {
-        doc.add(name, std::int32_t{1});
+        w.add(name, std::int32_t{1});
     } else if (server_.ours && m.body.t != type::array && m.body.t != type::document) {
         // 1 would mean that there are none.
-        bson::array_writer alone(doc, name);
-        alone.add(m.body);
-        alone.finish();
+        auto* const alone = w.open(type::array, name);
+        w.add("0", m.body);
+        w.close(alone);
     } else {
-        doc.add(name, m.body);
+        w.add(name, m.body);
     }
-    add_max_time(doc, m.timeout_ms);
-    write_extras(doc, m);
-    doc.add("$db", database);
-    check(doc.finish(), largest_document_ + slack);
+    if (takes_max_time(m.timeout_ms)) w.add("maxTimeMS", static_cast<std::int32_t>(m.timeout_ms));
+    write_extras(w, m);
+    w.add("$db", database);
+    const auto size = w.close(document);
+    check(size, largest_document_ + slack);
+    if (w.valid()) out.commit(size);
+    return w.valid();
 }
 
 void mongodb_client_codec::state::write_document(const message& m, const command_fields& f,
@@ -155,27 +168,32 @@ void mongodb_client_codec::state::write_document(const message& m, const command
         });
     }
     // Servers take it with a getMore only where the cursor waits for data.
-    if (!f.max_time && f.name != "getMore") add_max_time(doc, m.timeout_ms);
+    if (!f.max_time && f.name != "getMore" && takes_max_time(m.timeout_ms))
+        doc.add("maxTimeMS", static_cast<std::int32_t>(m.timeout_ms));
     if (m.oneway && !f.write_concern && !bulk_field(f.name).empty()) {
         bson::document_writer concern(doc, "writeConcern");
         concern.add("w", std::int32_t{0});
         concern.finish();
     }
-    write_extras(doc, m);
+    bson::element_writer w(out.prepare(method_overhead + bson::element_writer::room_for(m.meta)));
+    auto* const from = w.at();
+    write_extras(w, m);
+    if (!w.valid()) throw rpc_error(errc::invalid_argument, "a text of the metadata is not UTF-8");
+    out.commit(static_cast<std::size_t>(w.at() - from));
     doc.add("$db", database);
     check(doc.finish(), largest_document_ + slack);
 }
 
-void mongodb_client_codec::state::write_extras(bson::document_writer& doc, const message& m) const {
+void mongodb_client_codec::state::write_extras(bson::element_writer& w, const message& m) const {
     if (!server_.ours || (m.credit < 1 && m.meta.empty())) return;
-    bson::document_writer extras(doc, "$oocrpc");
-    if (m.credit > 0) extras.add("stream", m.credit);
+    auto* const extras = w.open("$oocrpc");
+    if (m.credit > 0) w.add("stream", m.credit);
     if (!m.meta.empty()) {
-        bson::document_writer meta(extras, "meta");
-        for (const auto& [key, text] : m.meta) meta.add(key, text);
-        meta.finish();
+        auto* const meta = w.open("meta");
+        w.add_all(m.meta);
+        w.close(meta);
     }
-    extras.finish();
+    w.close(extras);
 }
 
 void mongodb_client_codec::state::write_section(std::string_view name, bytes array,
@@ -191,11 +209,11 @@ void mongodb_client_codec::state::write_section(std::string_view name, bytes arr
     end_section(out, start);
 }
 
-void mongodb_client_codec::state::remember(const message& m, std::int32_t request_id) {
+void mongodb_client_codec::state::remember(const message& m, bool whole, std::int32_t request_id) {
     outgoing r;
     r.request_id = request_id;
     r.id = m.id;
-    r.whole = split_name(m.method).name == command_collection;
+    r.whole = whole;
     r.stream = m.credit > 0;
     requests_.add(r);
     if (!r.stream) return;

@@ -73,7 +73,7 @@ message no_such_command(std::string_view name);
 // The commands, by file.
 
 // rpc.cpp: a first key that is no command of MongoDB's is a method.
-maybe_awaitable<message> call_method(const layer& of, context& c, message call);
+maybe_awaitable<message> call_method(const layer& of, context& c, message&& call);
 /// A command that is answered neither here nor, as it has keys beside a text, by a method.
 maybe_awaitable<message> other_command(command_call cmd);
 

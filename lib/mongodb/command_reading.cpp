@@ -41,22 +41,6 @@ std::string read_extras(value_view v, command& out) {
     return {};
 }
 
-std::string read_generic(const bson::element& e, command& out) {
-    if (e.name == "$db") {
-        if (e.value.t != type::string) return "$db is no string";
-        out.database = e.value.as_string();
-    } else if (e.name == "maxTimeMS") {
-        const auto ms = lenient_integer(e.value);
-        if (!ms || *ms < 0)
-            out.wrong = "maxTimeMS: expected a number of milliseconds";
-        else
-            out.max_time = *ms ? *ms : -1;
-    } else if (e.name == "$oocrpc") {
-        out.wrong += read_extras(e.value, out);
-    }
-    return {};
-}
-
 void add_section(bson::document_writer& doc, const section& s) {
     bson::array_writer array(doc, s.name);
     for (const bytes d : documents(s.documents)) array.add(value_view{type::document, d});
@@ -65,25 +49,49 @@ void add_section(bson::document_writer& doc, const section& s) {
 
 } // namespace
 
-std::string read_command(bytes document, command& out) {
-    bool first = true;
-    std::int64_t batch = 0;
-    for (const auto& e : bson::elements(document)) {
-        if (first) {
-            if (e.name.empty() || e.name[0] == '$') return "the first key is no command";
-            out.name = e.name;
-            out.value = e.value;
-            first = false;
-        } else if (is_generic_key(e.name)) {
-            if (auto why = read_generic(e, out); !why.empty()) return why;
-        } else {
-            out.further = true;
-            if (e.name == "batchSize") batch = lenient_integer(e.value).value_or(0);
-        }
+void command_reader::max_time(value_view v) {
+    const auto ms = lenient_integer(v);
+    if (!ms || *ms < 0)
+        out_.wrong = "maxTimeMS: expected a number of milliseconds";
+    else
+        out_.max_time = *ms ? *ms : -1;
+}
+
+void command_reader::read(const bson::element& e) {
+    if (!why_.empty()) return;
+    if (first_) {
+        if (e.name.empty() || e.name[0] == '$') why_ = "the first key is no command";
+        out_.name = e.name;
+        out_.value = e.value;
+        first_ = false;
+    } else if (is(e.name, "$db")) {
+        if (e.value.t == type::string)
+            out_.database = e.value.as_string();
+        else
+            why_ = "$db is no string";
+    } else if (is(e.name, "maxTimeMS")) {
+        max_time(e.value);
+    } else if (is(e.name, "$oocrpc")) {
+        extras_ = e.value; // what it holds is validated later
+    } else if (!is_generic_key(e.name)) {
+        out_.further = true;
+        if (is(e.name, "batchSize")) batch_ = lenient_integer(e.value).value_or(0);
     }
-    if (out.credit == 0 && batch > 0 && batch <= INT32_MAX && !is_mark(out.value))
-        out.credit = static_cast<std::int32_t>(batch);
-    return first ? "a document without keys is no command" : "";
+}
+
+std::string command_reader::end() {
+    if (first_) why_ = "a document without keys is no command";
+    if (!why_.empty()) return std::string(why_);
+    if (present(extras_)) out_.wrong += read_extras(extras_, out_);
+    if (out_.credit == 0 && batch_ > 0 && batch_ <= INT32_MAX && !is_mark(out_.value))
+        out_.credit = static_cast<std::int32_t>(batch_);
+    return {};
+}
+
+std::string read_command(bytes document, command& out) {
+    command_reader reader(out);
+    for (const auto& e : bson::elements(document)) reader.read(e);
+    return reader.end();
 }
 
 void merge(bytes document, std::span<const section> sections, byte_buffer& out) {

@@ -10,7 +10,7 @@
 
 namespace oocrpc::mongodb {
 
-/// What a command document says, found in one pass over its keys; views into it.
+/// What a command document says; views into it.
 struct command {
     std::string_view name;      ///< the first key
     bson::value_view value;     ///< and its value
@@ -22,7 +22,24 @@ struct command {
     std::string wrong;          ///< what this one command cannot mean; the message is well-formed
 };
 
-/// Returns what is wrong, or an empty text.
+/// Reads a command, element by element; end() returns what is wrong, or an empty text.
+class command_reader final : public element_reader {
+  public:
+    explicit command_reader(command& out) noexcept : out_(out) {}
+
+    void read(const bson::element& e) override;
+    std::string end();
+
+  private:
+    void max_time(bson::value_view v);
+
+    command& out_;
+    bool first_ = true;
+    std::int64_t batch_ = 0;
+    bson::value_view extras_ = absent;
+    std::string_view why_;
+};
+/// The same for a document that is validated.
 std::string read_command(bytes document, command& out);
 
 /// Appends `document` with each section as an array field behind its own.

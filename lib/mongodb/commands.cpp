@@ -64,8 +64,8 @@ maybe_awaitable<message> answer_command(const layer& of, context& c, message cal
 maybe_awaitable<message> answer(const layer& of, context& c, message&& call) {
     auto outcome =
         call.raw ? answer_command(of, c, std::move(call)) : call_method(of, c, std::move(call));
-    if (outcome.ready()) return outcome;
-    return watched(of, c, c.method(), outcome.wait());
+    if (!outcome.ready()) outcome = watched(of, c, c.method(), outcome.wait());
+    return outcome;
 }
 
 } // namespace
@@ -85,7 +85,8 @@ handler answer_commands(handler inner, std::shared_ptr<call_registry> registry,
     of->begun = std::chrono::steady_clock::now();
     return [of = std::shared_ptr<const layer>(of)](context& c,
                                                    message&& call) -> maybe_awaitable<message> {
-        if (c.info().protocol != "mongodb") return (*of->inner)(c, std::move(call));
+        if (c.info().protocol != std::string_view("mongodb"))
+            return (*of->inner)(c, std::move(call));
         return answer(*of, c, std::move(call));
     };
 }

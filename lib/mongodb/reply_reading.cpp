@@ -24,25 +24,28 @@ int int_of(value_view v, int otherwise) noexcept {
 
 } // namespace
 
-reply_fields read_reply(bytes document) noexcept {
-    reply_fields f;
-    for (const auto& [name, v] : bson::elements(document)) {
-        if (name == "reply")
-            f.result = v;
-        else if (name == "ok")
-            f.ok = lenient_true(v);
-        else if (name == "cursor")
-            f.cursor = document_in(v);
-        else if (name == "errmsg" || (name == "$err" && f.text.empty()))
-            f.text = text_in(v);
-        else if (name == "code")
-            f.code = v;
-        else if (name == "codeName")
-            f.code_name = text_in(v);
-        else if (name == "oocrpc")
-            f.oocrpc = document_in(v);
-    }
-    return f;
+void reply_reader::read(const bson::element& e) {
+    const auto& [name, v] = e;
+    if (is(name, "reply"))
+        found.result = v;
+    else if (is(name, "ok"))
+        found.ok = lenient_true(v);
+    else if (is(name, "cursor"))
+        found.cursor = document_in(v);
+    else if (is(name, "errmsg") || (is(name, "$err") && found.text.empty()))
+        found.text = text_in(v);
+    else if (is(name, "code"))
+        found.code = v;
+    else if (is(name, "codeName"))
+        found.code_name = text_in(v);
+    else if (is(name, "oocrpc"))
+        found.oocrpc = document_in(v);
+}
+
+reply_fields read_reply(bytes document) {
+    reply_reader reader;
+    for (const auto& e : bson::elements(document)) reader.read(e);
+    return reader.found;
 }
 
 cursor_fields read_cursor(bytes cursor) noexcept {

@@ -2,9 +2,11 @@
 
 #include <oocrpc/message.hpp>
 
+#include "wire.hpp"
+
 namespace oocrpc::mongodb {
 
-/// What a reply document says, found in one pass over its keys; views into it.
+/// What a reply document says; views into it.
 struct reply_fields {
     bool ok = false;
     bson::value_view result = absent; ///< `reply`
@@ -14,7 +16,15 @@ struct reply_fields {
     std::string_view text; ///< `errmsg`, else `$err`
     bytes oocrpc;          ///< what servers of ours add
 };
-reply_fields read_reply(bytes document) noexcept;
+/// Reads a reply, element by element.
+class reply_reader final : public element_reader {
+  public:
+    void read(const bson::element& e) override;
+
+    reply_fields found;
+};
+/// The same for a document that is validated.
+reply_fields read_reply(bytes document);
 
 /// What a cursor document says; a number of any type is its id, 0 for one that is exhausted.
 struct cursor_fields {

@@ -89,10 +89,10 @@ awaitable<message> answer_elsewhere(command_call cmd) {
 
 } // namespace
 
-maybe_awaitable<message> call_method(const layer& of, context& c, message call) {
+maybe_awaitable<message> call_method(const layer& of, context& c, message&& call) {
     // A native stream has no words here: the items are collected, or a cursor fetches them.
     const auto window = c.take_window();
-    const auto m = c.session<session>().find(call.method);
+    const auto& m = c.session<session>().find(call.method);
     if (m && (!m->streams || c.oneway())) {
         if (m->target != call.method) {
             c.retarget(m->target);

@@ -4,6 +4,7 @@
 
 #include <oocrpc/bson_value.hpp>
 
+#include "bson_element_writer.hpp"
 #include "elements.hpp"
 #include "errors.hpp"
 
@@ -20,17 +21,30 @@ void add_meta(bson::document_writer& doc, const metadata& meta) {
     inner.finish();
 }
 
+// More than what a result takes besides its value and the entries of its metadata.
+constexpr std::size_t result_overhead = 64;
+
 /// `{reply: <result>, [oocrpc: {meta}], ok: 1.0}`
-std::size_t write_result(const message& m, byte_buffer& out) {
-    bson::document_writer doc(out);
-    doc.add("reply", present(m.body) ? m.body : value_view{type::null, {}});
+encoded write_result(const message& m, std::size_t limit, byte_buffer& out) {
+    using bson::element_writer;
+    if (m.body.data.size() > limit) return encoded::too_large;
+    const auto room = result_overhead + m.body.data.size() + element_writer::room_for(m.meta);
+    element_writer w(out.prepare(room));
+    auto* const document = w.open();
+    w.add("reply", present(m.body) ? m.body : value_view{type::null, {}});
     if (!m.meta.empty()) {
-        bson::document_writer extras(doc, "oocrpc");
-        add_meta(extras, m.meta);
-        extras.finish();
+        auto* const extras = w.open("oocrpc");
+        auto* const meta = w.open("meta");
+        w.add_all(m.meta);
+        w.close(meta);
+        w.close(extras);
     }
-    doc.add("ok", 1.0);
-    return doc.finish();
+    w.add("ok", 1.0);
+    const auto size = w.close(document);
+    if (!w.valid()) return encoded::invalid;
+    if (size > limit || size > INT32_MAX) return encoded::too_large;
+    out.commit(size);
+    return encoded::done;
 }
 
 /// The document as it is, with `ok` where it has none.
@@ -64,14 +78,15 @@ std::size_t write_error(const message& m, bool for_get_more, byte_buffer& out) {
     return doc.finish();
 }
 
-/// The one document that a command is answered with; its size in bytes.
-std::size_t write_document(const message& m, const request& to, byte_buffer& out) {
-    if (m.fault) return write_error(m, to.get_more, out);
-    return m.raw ? write_raw(m.body.as_document(), out) : write_result(m, out);
-}
-
 encoded fits(std::size_t size, std::size_t limit) {
     return size > limit ? encoded::too_large : encoded::done;
+}
+
+/// The one document that a command is answered with.
+encoded write_document(const message& m, const request& to, std::size_t limit, byte_buffer& out) {
+    if (m.fault) return fits(write_error(m, to.get_more, out), limit);
+    if (m.raw) return fits(write_raw(m.body.as_document(), out), limit);
+    return write_result(m, limit, out);
 }
 
 /// `{$err, code}` with the flag that says so; a lost cursor has a flag alone.
@@ -140,9 +155,9 @@ encoded write_answer(const message& m, const request& to, std::int32_t request_i
     const auto start = to.shape == answer_shape::msg
                            ? begin_msg(out, 0, request_id, to.request_id)
                            : begin_reply(out, one, request_id, to.request_id);
-    const auto size = write_document(m, to, out);
+    const auto outcome = write_document(m, to, limit, out);
     end_message(out, start);
-    return fits(size, limit);
+    return outcome;
 }
 
 } // namespace oocrpc::mongodb

@@ -22,7 +22,7 @@ std::string too_many(std::string_view what, std::size_t n) {
 std::string check_counts(const op_msg& m) {
     std::size_t all = 0;
     for (const auto& s : m.sections) all += s.count;
-    return all > largest_batch ? too_many("OP_MSG: documents in sections", all) : "";
+    return all > largest_batch ? too_many("OP_MSG: documents in sections", all) : std::string();
 }
 
 } // namespace
@@ -86,10 +86,11 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
         out.oneway = (flags & op_msg::more_to_come) != 0;
         answered_ = !out.oneway;
     }
-    if (auto why = parse(message, msg_, max_depth); !why.empty()) return why;
-    if (auto why = check_counts(msg_); !why.empty()) return refuse(why, out);
     command c;
-    if (auto why = read_command(msg_.body, c); !why.empty()) return "OP_MSG: " + why;
+    command_reader reader(c);
+    if (auto why = parse(message, msg_, max_depth, reader); !why.empty()) return why;
+    if (auto why = check_counts(msg_); !why.empty()) return refuse(why, out);
+    if (auto why = reader.end(); !why.empty()) return "OP_MSG: " + why;
     if (c.database.empty()) return "OP_MSG: $db is missing or empty";
     if (!c.wrong.empty()) return refuse(c.wrong, out);
     take(c, msg_.body, out);
@@ -235,8 +236,13 @@ bool mongodb_server_codec::state::is_cancel(std::string_view name, bytes documen
 
 void mongodb_server_codec::state::name_method(std::string_view database, std::string_view name,
                                               oocrpc::message& out) {
-    method_.assign(database).append(1, '.').append(name);
-    out.method = method_;
+    const auto size = database.size() + 1 + name.size();
+    if (method_.size() < size) method_.resize(size);
+    auto* at = method_.data();
+    database.copy(at, database.size());
+    at[database.size()] = '.';
+    name.copy(at + database.size() + 1, name.size());
+    out.method = {at, size};
 }
 
 void mongodb_server_codec::state::expect_answer(oocrpc::message& out) {

@@ -20,9 +20,13 @@ session::~session() {
             registry_->cursors.remove(c->number());
 }
 
-std::shared_ptr<const known_method> session::find(std::string_view name) const {
+const std::shared_ptr<const known_method>& session::find(std::string_view name) {
+    static const std::shared_ptr<const known_method> none;
+    if (latest_ && latest_->first == name) return latest_->second;
     const auto at = methods_.find(name);
-    return at == methods_.end() ? nullptr : at->second;
+    if (at == methods_.end()) return none;
+    latest_ = &*at;
+    return at->second;
 }
 
 void session::remember(std::string name, std::shared_ptr<const known_method> m, std::size_t most) {

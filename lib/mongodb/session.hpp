@@ -31,7 +31,7 @@ class session {
     ~session();
 
     /// The method that `name`, `database.command`, stands for, or null where nobody asked yet.
-    std::shared_ptr<const known_method> find(std::string_view name) const;
+    const std::shared_ptr<const known_method>& find(std::string_view name);
     void remember(std::string name, std::shared_ptr<const known_method> m, std::size_t most);
 
     /// Throws `overloaded` where the connection has as many cursors as it may.
@@ -54,7 +54,8 @@ class session {
     void forget_ended();
 
     std::unordered_map<std::string, std::shared_ptr<const known_method>, hash, std::equal_to<>>
-        methods_;
+        methods_;                                            // nothing is ever taken out
+    const decltype(methods_)::value_type* latest_ = nullptr; // found
     std::vector<std::weak_ptr<cursor>> cursors_;
     std::shared_ptr<call_registry> registry_;
     std::int32_t number_ = 0;

@@ -65,7 +65,7 @@ bool check_sum(wire_reader& r, bytes message) {
     return true;
 }
 
-bool read_sections(wire_reader& r, op_msg& m) {
+bool read_sections(wire_reader& r, op_msg& m, element_reader* body) {
     while (r.left() > 0) {
         std::uint8_t kind = 0;
         r.number(kind, "section");
@@ -75,7 +75,7 @@ bool read_sections(wire_reader& r, op_msg& m) {
             return r.fail("unknown section kind " + std::to_string(kind), r.at() - 1);
         } else if (!m.body.empty()) {
             return r.fail("two sections of kind 0", r.at() - 1);
-        } else if (!r.document(m.body)) {
+        } else if (body ? !r.document(m.body, *body) : !r.document(m.body)) {
             return false;
         }
     }
@@ -86,14 +86,14 @@ bool read_sections(wire_reader& r, op_msg& m) {
     return true;
 }
 
-bool read(wire_reader& r, bytes message, op_msg& m) {
+bool read(wire_reader& r, bytes message, op_msg& m, element_reader* body) {
     m.body = {};
     m.sections.clear();
     if (!r.number(m.flags, "flags")) return false;
     if (m.flags & required_flags & ~known_flags)
         return r.fail("unknown required flags " + std::to_string(m.flags), header_size);
     if (m.flags & op_msg::checksum_present && !check_sum(r, message)) return false;
-    return read_sections(r, m);
+    return read_sections(r, m, body);
 }
 
 bool read(wire_reader& r, op_query& m) {
@@ -162,7 +162,7 @@ bool read(wire_reader& r, op_compressed& m) {
 
 template <class T>
 std::string parse_as(opcode op, bytes message, T& out, std::size_t depth = default_depth) {
-    wire_reader r(message, to_string(op), depth);
+    wire_reader r(message, op, depth);
     read(r, out);
     return std::move(r.fault);
 }
@@ -170,7 +170,7 @@ std::string parse_as(opcode op, bytes message, T& out, std::size_t depth = defau
 } // namespace
 
 bool is_known(opcode op) noexcept {
-    return !to_string(op).empty();
+    return op == opcode::msg || !to_string(op).empty();
 }
 
 std::string_view to_string(opcode op) noexcept {
@@ -193,8 +193,13 @@ std::string quoted(std::string_view text) {
 }
 
 std::string parse(bytes message, op_msg& out, std::size_t depth) {
-    wire_reader r(message, to_string(opcode::msg), depth);
-    read(r, message, out);
+    wire_reader r(message, opcode::msg, depth);
+    read(r, message, out, nullptr);
+    return std::move(r.fault);
+}
+std::string parse(bytes message, op_msg& out, std::size_t depth, element_reader& body) {
+    wire_reader r(message, opcode::msg, depth);
+    read(r, message, out, &body);
     return std::move(r.fault);
 }
 std::string parse(bytes message, op_query& out, std::size_t depth) {
@@ -219,7 +224,7 @@ std::string parse(bytes message, op_delete& out, std::size_t depth) {
     return parse_as(opcode::remove, message, out, depth);
 }
 std::string parse(bytes message, old_msg& out) {
-    wire_reader r(message, to_string(opcode::old_msg), 0);
+    wire_reader r(message, opcode::old_msg, 0);
     if (r.text(out.text, "text")) r.end();
     return std::move(r.fault);
 }

@@ -97,6 +97,16 @@ struct section {
     std::size_t count = 0;
 };
 
+/// Who is told the elements of a document, one after the other, that nobody has looked at before.
+/// What a document among them holds is not to be believed until the reading is over.
+class element_reader {
+  public:
+    virtual void read(const bson::element& e) = 0;
+
+  protected:
+    ~element_reader() = default;
+};
+
 struct op_msg {
     static constexpr std::uint32_t checksum_present = 1u << 0;
     static constexpr std::uint32_t more_to_come = 1u << 1;
@@ -175,6 +185,8 @@ std::string quoted(std::string_view text);
 // may be used again, which saves an op_msg its allocations. `depth` limits documents in documents.
 
 std::string parse(bytes message, op_msg& out, std::size_t depth = default_depth);
+/// The same, and `body` is told the elements of the document of kind 0 while it is validated.
+std::string parse(bytes message, op_msg& out, std::size_t depth, element_reader& body);
 std::string parse(bytes message, op_query& out, std::size_t depth = default_depth);
 std::string parse(bytes message, op_reply& out, std::size_t depth = default_depth);
 std::string parse(bytes message, op_get_more& out);

@@ -2,10 +2,12 @@
 
 #include <cstring>
 
+#include "bson_validator.hpp"
+
 namespace oocrpc::mongodb {
 
 bool wire_reader::fail(std::string_view what, std::size_t at) {
-    fault.assign(operation_)
+    fault.assign(to_string(operation_))
         .append(": offset ")
         .append(std::to_string(at))
         .append(": ")
@@ -24,15 +26,33 @@ bool wire_reader::text(std::string_view& out, std::string_view what) {
     return true;
 }
 
-bool wire_reader::document(bytes& out) {
+/// What claims to be a document, not looked at but for its length.
+bool wire_reader::framed(bytes& out) {
     if (left() < 5) return fail("document is cut off");
     const auto length = detail::load_le<std::int32_t>(all_.data() + at_);
     if (length < 5) return fail("document length is below 5");
     if (static_cast<std::size_t>(length) > left())
         return fail("document length exceeds its message");
     out = all_.subspan(at_, static_cast<std::size_t>(length));
+    return true;
+}
+
+bool wire_reader::document(bytes& out) {
+    if (!framed(out)) return false;
     if (const auto wrong = bson::validate(out, depth_))
         return fail(wrong->what, at_ + wrong->offset);
+    at_ += out.size();
+    return true;
+}
+
+bool wire_reader::document(bytes& out, element_reader& each) {
+    if (!framed(out)) return false;
+    bson::validator reading(out, depth_);
+    if (reading.begin()) {
+        bson::element e;
+        while (reading.next(e)) each.read(e);
+    }
+    if (const auto* wrong = reading.found()) return fail(wrong->what, at_ + wrong->offset);
     at_ += out.size();
     return true;
 }

@@ -9,7 +9,7 @@ namespace oocrpc::mongodb {
 /// Walks one message from behind its header; the first thing that is wrong stays as `fault`.
 class wire_reader {
   public:
-    wire_reader(bytes message, std::string_view operation, std::size_t depth)
+    wire_reader(bytes message, opcode operation, std::size_t depth)
         : all_(message),
           end_(message.size()),
           depth_(depth),
@@ -33,6 +33,8 @@ class wire_reader {
     bool text(std::string_view& out, std::string_view what);
     /// One valid document.
     bool document(bytes& out);
+    /// The same, whose elements are told to `each` on the way.
+    bool document(bytes& out, element_reader& each);
     /// Valid documents up to `to`, which is not behind the end.
     bool document_run(std::size_t to, bytes& out, std::size_t& count);
     bool end() { return left() == 0 || fail("bytes are left over"); }
@@ -40,11 +42,13 @@ class wire_reader {
     std::string fault;
 
   private:
+    bool framed(bytes& out);
+
     bytes all_;
     std::size_t at_ = header_size;
     std::size_t end_;
     std::size_t depth_;
-    std::string_view operation_;
+    opcode operation_;
 };
 
 } // namespace oocrpc::mongodb

@@ -22,16 +22,19 @@ void store_size(byte_buffer& out, std::size_t start) {
     detail::store_le(out.data() + start, static_cast<std::uint32_t>(out.size() - start));
 }
 
+/// All of a header but the length.
+void store_header(std::uint8_t* at, opcode op, std::int32_t request_id, std::int32_t response_to) {
+    detail::store_le(at + 4, request_id);
+    detail::store_le(at + 8, response_to);
+    detail::store_le(at + 12, static_cast<std::int32_t>(op));
+}
+
 } // namespace
 
 std::size_t begin_message(byte_buffer& out, opcode op, std::int32_t request_id,
                           std::int32_t response_to) {
     const auto start = out.size();
-    auto* at = out.grow(header_size);
-    detail::store_le(at, std::int32_t{0});
-    detail::store_le(at + 4, request_id);
-    detail::store_le(at + 8, response_to);
-    detail::store_le(at + 12, static_cast<std::int32_t>(op));
+    store_header(out.grow(header_size), op, request_id, response_to);
     return start;
 }
 
@@ -41,9 +44,11 @@ void end_message(byte_buffer& out, std::size_t start) {
 
 std::size_t begin_msg(byte_buffer& out, std::uint32_t flags, std::int32_t request_id,
                       std::int32_t response_to) {
-    const auto start = begin_message(out, opcode::msg, request_id, response_to);
-    append(out, flags & ~op_msg::checksum_present);
-    out.push_back(0);
+    const auto start = out.size();
+    auto* at = out.grow(header_size + 5);
+    store_header(at, opcode::msg, request_id, response_to);
+    detail::store_le(at + header_size, flags & ~op_msg::checksum_present);
+    at[header_size + 4] = 0; // the kind of the first section
     return start;
 }
 
