@@ -1,24 +1,32 @@
 #include <oocrpc/caller.hpp>
 
+#include <oocrpc/detail/suspension.hpp>
 #include <oocrpc/peer.hpp>
 
 namespace oocrpc {
 
-awaitable<message> caller::exchange_on(target_ptr target, message call, call_options options) {
-    auto c = target->ready();
-    if (!c) {
-        call.own();
-        std::optional<message> refused;
-        try {
-            c = co_await target->acquire(options.when);
-        } catch (const rpc_error& e) {
-            if (e.code() == errc::cancelled) throw;
-            refused = message::error(0, e);
-        }
-        if (refused) co_return std::move(*refused);
+awaitable<detail::acquired> detail::acquire(std::shared_ptr<call_target> from, deadline when) {
+    acquired found;
+    found.when = when;
+    found.on = co_await from->acquire(found.when);
+    // A cancel during a wait in another thread is seen only now.
+    if (is_requested(co_await this_coro::cancellation_state)) throw rpc_error(errc::cancelled);
+    co_return found;
+}
+
+message detail::to_error(const std::exception_ptr& thrown) {
+    if (is_cancelled(thrown)) return message::error(0, errc::cancelled, "the caller gave up");
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const rpc_error& e) {
+        return message::error(0, e);
+    } catch (const std::exception& e) {
+        return message::error(0, errc::unavailable, e.what());
     }
-    detail::call_request request{std::move(call), std::move(options)};
-    message answer = co_await c->async_exchange(request, use_awaitable);
+}
+
+awaitable<message> caller::exchange_on(target_ptr target, message call, call_options options) {
+    message answer = co_await view_answer(std::move(target), std::move(call), std::move(options));
     answer.own();
     co_return answer;
 }
@@ -31,7 +39,7 @@ awaitable<json> caller::call_dynamic(target_ptr target, std::string name, json a
         const auto t = bson::put(body, arguments);
         call.body = {t, body};
     }
-    auto answer = co_await exchange_on(std::move(target), std::move(call), std::move(options));
+    auto answer = co_await view_answer(std::move(target), std::move(call), std::move(options));
     if (answer.fault) throw answer.to_exception();
     co_return bson::to_json(answer.body);
 }
@@ -43,7 +51,7 @@ awaitable<json> caller::command_on(target_ptr target, std::string database, json
     byte_buffer body;
     bson::put_document(body, document);
     auto call = message::call(name, {bson::type::document, body});
-    auto answer = co_await exchange_on(std::move(target), std::move(call), std::move(options));
+    auto answer = co_await view_answer(std::move(target), std::move(call), std::move(options));
     if (answer.fault) throw answer.to_exception();
     co_return bson::to_json(answer.body);
 }
@@ -65,10 +73,12 @@ awaitable<std::shared_ptr<message_stream>>
 caller::open_on(target_ptr target, message call, call_options options, std::int32_t window) {
     const auto executor = co_await this_coro::executor;
     const auto* scope = detail::scope_of(executor);
-    auto c = target->ready();
+    auto* c = target->ready();
+    std::shared_ptr<connection> found;
     if (!c) {
         call.own();
-        c = co_await target->acquire(options.when);
+        found = co_await target->acquire(options.when);
+        c = found.get();
     }
     if (!detail::running_here(c->get_executor()))
         throw rpc_error(errc::invalid_argument, "a stream is opened on the executor of its client");
@@ -81,7 +91,9 @@ namespace {
 class single_target final : public call_target {
   public:
     explicit single_target(std::shared_ptr<connection> c) : connection_(std::move(c)) {}
-    std::shared_ptr<connection> ready() override { return connection_; }
+    connection* ready() override {
+        return detail::running_here(connection_->get_executor()) ? connection_.get() : nullptr;
+    }
     awaitable<std::shared_ptr<connection>> acquire(deadline&) override { co_return connection_; }
     any_io_executor get_executor() const override { return connection_->get_executor(); }
 

@@ -19,15 +19,22 @@ client_core::client_core(any_io_executor executor, url to, client_options option
     if (options_.serve) serve_ = std::make_shared<const handler>(options_.serve);
 }
 
-std::shared_ptr<connection> client_core::ready() {
-    if (!running_here(executor_) || closed_) return nullptr;
-    auto& turn = slots_[next_++ % slots_.size()];
-    if (turn.open && turn.open->usable()) return turn.open;
+connection* client_core::ready() {
+    const auto* found = running_here(executor_) ? usable() : nullptr;
+    return found ? found->get() : nullptr;
+}
+
+/// The next connection that takes calls, by turns; null where there is none.
+client_core::connection_ptr* client_core::usable() {
+    if (closed_) return nullptr;
+    if (++next_ >= slots_.size()) next_ = 0;
+    auto& turn = slots_[next_];
+    if (turn.open && turn.open->usable()) return &turn.open;
     for (auto& other : slots_)
         if (other.open && other.open->usable()) {
             // Serve this call over there, and have the slot ready for a later one.
             if (turn.not_before <= clock_.now()) try_to_connect(turn);
-            return other.open;
+            return &other.open;
         }
     return nullptr;
 }
@@ -59,7 +66,7 @@ client_core::acquire_for_elsewhere(std::shared_ptr<client_core> self, call_deadl
 awaitable<client_core::connection_ptr> client_core::acquire_here(std::shared_ptr<client_core> self,
                                                                  call_deadline until) {
     if (self->closed_) throw rpc_error(errc::unavailable, "the client is closed");
-    if (auto c = self->ready()) co_return c;
+    if (auto* c = self->usable()) co_return *c;
     auto& s = self->slots_[self->pick()];
     if (until && until.at < s.not_before)
         throw rpc_error(errc::unavailable, s.last_error + " (waiting to connect again)");
@@ -177,14 +184,14 @@ awaitable<void> client_core::handshake(connection_ptr c, url one, promise<void> 
         failure = std::current_exception();
     }
     if (!failure && c->ready() && !c->closed()) co_return;
-    auto why = c->last_reason();
-    if (!why)
-        why.emplace(errc::unavailable, one.to_string() + ": no handshake within " +
-                                           std::to_string(options_.connect_timeout.count()) +
-                                           " ms");
-    c->close(*why);
+    const auto* said = c->last_reason();
+    const auto why = said ? *said
+                          : rpc_error(errc::unavailable,
+                                      one.to_string() + ": no handshake within " +
+                                          std::to_string(options_.connect_timeout.count()) + " ms");
+    c->close(why);
     if (failure && is_cancelled(failure)) std::rethrow_exception(failure);
-    throw rpc_error(*why);
+    throw rpc_error(why);
 }
 
 awaitable<std::unique_ptr<byte_stream>> client_core::reach(url one) {

@@ -14,7 +14,7 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     client_core(any_io_executor executor, url to, client_options options,
                 std::source_location made);
 
-    std::shared_ptr<connection> ready() override;
+    connection* ready() override;
     awaitable<std::shared_ptr<connection>> acquire(deadline& when) override;
     any_io_executor get_executor() const override { return executor_; }
 
@@ -41,6 +41,7 @@ class client_core final : public call_target, public std::enable_shared_from_thi
                                                   call_deadline until);
     static awaitable<connection_ptr> acquire_for_elsewhere(std::shared_ptr<client_core> self,
                                                            call_deadline until);
+    connection_ptr* usable();
     std::size_t pick();
     void try_to_connect(slot& s);
     static awaitable<void> connect(std::shared_ptr<client_core> self, slot& s);

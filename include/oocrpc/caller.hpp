@@ -5,25 +5,12 @@
 #include <utility>
 
 #include <oocrpc/bson_json.hpp>
-#include <oocrpc/bson_value.hpp>
-#include <oocrpc/connection.hpp>
+#include <oocrpc/detail/typed_call.hpp>
 #include <oocrpc/method.hpp>
 #include <oocrpc/streaming.hpp>
 #include <oocrpc/value.hpp>
 
 namespace oocrpc {
-
-/// Where calls are placed: a pool of connections, or one connection.
-class call_target {
-  public:
-    virtual ~call_target() = default;
-    /// A connection that can take a call now, or null; from any thread.
-    virtual std::shared_ptr<connection> ready() = 0;
-    /// Waits for one; throws `unavailable`, `deadline_exceeded`, `cancelled`. The time that it
-    /// takes counts: it replaces `when` by the deadline that the whole call has.
-    virtual awaitable<std::shared_ptr<connection>> acquire(deadline& when) = 0;
-    virtual any_io_executor get_executor() const = 0;
-};
 
 /// The calls of a client and of a peer, typed, dynamic and raw.
 ///
@@ -37,13 +24,12 @@ class caller {
     template <class R, class... A>
         requires(!detail::is_stream<R>)
     awaitable<R> call(const method<R(A...)>& m, std::type_identity_t<A>... arguments) const {
-        return call_typed<R, A...>(target_, m.name(), {}, std::move(arguments)...);
+        return call_typed<R>(m.name(), {}, std::move(arguments)...);
     }
     template <class R, class... A>
         requires(!detail::is_stream<R>)
     awaitable<R> call(method_with<R(A...)> m, std::type_identity_t<A>... arguments) const {
-        return call_typed<R, A...>(target_, m.which.name(), std::move(m.options),
-                                   std::move(arguments)...);
+        return call_typed<R>(m.which.name(), std::move(m.options), std::move(arguments)...);
     }
     /// By name: an array is positional arguments, an object named ones, null none.
     awaitable<json> call(std::string name, json arguments = nullptr,
@@ -82,7 +68,7 @@ class caller {
         return notify_dynamic(target_, std::move(name), std::move(arguments));
     }
 
-    /// Makes `call` as it is and returns the `reply` or the `error`; throws only `cancelled`.
+    /// Makes `call` as it is and returns the `reply` or the `error`, of whatever kind.
     awaitable<message> exchange(message call, call_options options = {}) const {
         return exchange_on(target_, std::move(call), std::move(options));
     }
@@ -101,6 +87,12 @@ class caller {
     explicit caller(target_ptr target) : target_(std::move(target)) {}
 
     static awaitable<message> exchange_on(target_ptr target, message call, call_options options);
+    /// The same, but the answer views the read buffer, which stays until the coroutine suspends.
+    static awaitable<message> view_answer(target_ptr target, message call, call_options options) {
+        return asio::async_initiate<const asio::use_awaitable_t<>, void(message)>(
+            detail::place_call{}, use_awaitable, std::move(target), std::move(call),
+            std::move(options));
+    }
 
     target_ptr target_;
 
@@ -113,34 +105,19 @@ class caller {
     static awaitable<std::shared_ptr<message_stream>>
     open_on(target_ptr target, message call, call_options options, std::int32_t window);
 
-    // Bytes that the arguments of a call are given without an allocation.
-    static constexpr std::size_t usual_arguments = 128;
-
-    template <class... A> static void put_arguments(byte_buffer& out, const A&... arguments) {
-        bson::array_writer array(out);
-        (array.add(arguments), ...);
-        array.finish();
-    }
-
     template <class R, class... A>
-    static awaitable<R> call_typed(target_ptr target, std::string_view name, call_options options,
-                                   A... arguments) {
-        small_buffer<usual_arguments> body;
-        put_arguments(body, arguments...);
-        auto c = target->ready();
-        if (!c) c = co_await target->acquire(options.when);
-        detail::call_request request{message::call(name, {bson::type::array, body}),
-                                     std::move(options)};
-        message answer = co_await c->async_exchange(request, use_awaitable);
-        if (answer.fault) throw answer.to_exception();
-        if constexpr (!std::is_void_v<R>) co_return detail::read_value<R>(answer.body, name);
+    awaitable<R> call_typed(std::string_view name, call_options options, A... arguments) const {
+        using signature = typename detail::typed_signature<R>::type;
+        return asio::async_initiate<const asio::use_awaitable_t<>, signature>(
+            detail::typed_call<R>{}, use_awaitable, target_, name, std::move(options),
+            std::move(arguments)...);
     }
 
     template <class T, class... A>
     static awaitable<stream<T>> open_typed(target_ptr target, std::string_view name,
                                            call_options options, A... arguments) {
         byte_buffer body;
-        put_arguments(body, arguments...);
+        detail::put_arguments(body, arguments...);
         auto call = message::call(name, {bson::type::array, body});
         auto source = co_await open_on(std::move(target), std::move(call), std::move(options),
                                        default_window);
@@ -150,7 +127,7 @@ class caller {
     template <class... A>
     static awaitable<void> notify_typed(target_ptr target, std::string_view name, A... arguments) {
         byte_buffer body;
-        put_arguments(body, arguments...);
+        detail::put_arguments(body, arguments...);
         auto call = message::call(name, {bson::type::array, body});
         call.oneway = true;
         call_options by_default;

@@ -42,29 +42,6 @@ class client_core;
 /// deadline allows waiting for the next attempt to connect; it then shares the fate of that
 /// attempt. Moves, does not copy. Destroying it ends its calls with `unavailable`.
 class client : public caller {
-    struct start_call {
-        template <class Handler>
-        void operator()(Handler handler, std::shared_ptr<call_target> target, message call,
-                        call_options options) const {
-            if (auto c = target->ready())
-                return detail::initiate_call{}(std::move(handler), std::move(c), std::move(call),
-                                               std::move(options));
-            call.own();
-            // Runs where the handler does, so that its cancellation slot may be emitted there.
-            const auto executor = detail::executor_of(handler, target->get_executor());
-            auto slot = asio::get_associated_cancellation_slot(handler);
-            auto finish = [handler = std::move(handler)](std::exception_ptr e, message m) mutable {
-                if (e) m = message::error(0, errc::cancelled, "the caller gave up");
-                detail::complete(handler, std::move(m));
-            };
-            asio::co_spawn(
-                executor,
-                caller::exchange_on(std::move(target), std::move(call), std::move(options)),
-                asio::bind_cancellation_slot(slot,
-                                             asio::bind_executor(executor, std::move(finish))));
-        }
-    };
-
   public:
     /// Throws rpc_error(invalid_argument) for a URL that cannot be read, or an option of it that
     /// cannot be kept; what its options say comes before `options`. Connects with the first call,
@@ -81,7 +58,7 @@ class client : public caller {
     /// As connection::async_call; where no connection is ready, waits for one as call() does.
     template <class Token> auto async_call(message call, call_options options, Token&& token) {
         return asio::async_initiate<Token, void(std::error_code, message)>(
-            start_call{}, token, target_, std::move(call), std::move(options));
+            detail::place_call{}, token, target_, std::move(call), std::move(options));
     }
 
     /// Ends all connections and calls; later calls are `unavailable`.

@@ -5,22 +5,11 @@
 #include <optional>
 #include <utility>
 
-#include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
+#include <oocrpc/detail/read_value.hpp>
 #include <oocrpc/message_stream.hpp>
 
 namespace oocrpc {
-
-namespace detail {
-/// Reads a value or throws `invalid_argument` that names `what` and the path.
-template <class T> T read_value(bson::value_view v, std::string_view what) {
-    T out{};
-    bson::read_error e;
-    if (!bson::get(v, out, e))
-        throw rpc_error(errc::invalid_argument, std::string(what) + ": " + e.text());
-    return out;
-}
-} // namespace detail
 
 /// The items that a remote method streams, in order; also the result type of such a method.
 ///

@@ -7,8 +7,8 @@
 namespace oocrpc::detail {
 
 /// Emitted on the coroutine's executor, within a signal: the waiter is told from the loop.
-inline auto initiate_call::canceller(const std::shared_ptr<connection>& c, std::int64_t id) {
-    return [weak = std::weak_ptr(c), id](asio::cancellation_type) {
+inline auto initiate_call::canceller(connection& c, std::int64_t id) {
+    return [weak = c.weak_from_this(), id](asio::cancellation_type) {
         auto alive = weak.lock();
         if (!alive) return;
         const auto executor = alive->executor_;
@@ -19,18 +19,20 @@ inline auto initiate_call::canceller(const std::shared_ptr<connection>& c, std::
 }
 
 /// The handler lives in another thread or on no executor: start on the connection's own.
-template <class Handler, class Slot>
-void initiate_call::elsewhere(Handler handler, std::shared_ptr<connection> c, call_request r,
-                              call_deadline inherited, Slot slot) {
+template <class Handler>
+void initiate_call::elsewhere(Handler handler, std::shared_ptr<connection> c, call_request& r) {
     r.call.own();
     struct progress {
         std::int64_t id = 0;
         bool cancelled = false;
     };
     auto at = std::make_shared<progress>(); // touched on the connection's executor only
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    const auto* scope = scope_of(asio::get_associated_executor(handler));
+    const auto inherited = scope ? scope->deadline : call_deadline{};
     reply_elsewhere<Handler> waiter(std::move(handler), c->executor_);
     if (slot.is_connected())
-        slot.assign([weak = std::weak_ptr(c), at](asio::cancellation_type) {
+        slot.assign([weak = c->weak_from_this(), at](asio::cancellation_type) {
             auto alive = weak.lock();
             if (!alive) return;
             const auto executor = alive->executor_;
@@ -49,23 +51,25 @@ void initiate_call::elsewhere(Handler handler, std::shared_ptr<connection> c, ca
 }
 
 template <class Handler>
-void initiate_call::operator()(Handler handler, std::shared_ptr<connection> c,
-                               call_request* r) const {
-    const auto executor = asio::get_associated_executor(handler);
-    const auto* scope = scope_of(executor);
-    const auto* inherited = scope ? &scope->deadline : nullptr;
-    auto slot = asio::get_associated_cancellation_slot(handler);
+void initiate_call::start(Handler handler, std::shared_ptr<connection> c, call_request& r) {
+    if (running_here(c->executor_)) return here(std::move(handler), *c, r);
+    elsewhere(std::move(handler), std::move(c), r);
+}
+
+template <class Handler> void initiate_call::here(Handler handler, connection& c, call_request& r) {
     if constexpr (has_executor<Handler>) {
-        const bool same = scope ? scope->inner == c->executor_ : is_same(executor, c->executor_);
-        if (running_here(c->executor_) && (same || running_here(executor))) {
-            const auto id = c->start_call(r->call, r->options, inherited,
-                                          reply_to<Handler>{std::move(handler), same});
+        const auto executor = asio::get_associated_executor(handler);
+        const auto* scope = scope_of(executor);
+        const bool same = scope ? scope->inner == c.executor_ : is_same(executor, c.executor_);
+        if (same || running_here(executor)) {
+            auto slot = asio::get_associated_cancellation_slot(handler);
+            const auto id = c.start_call(r.call, r.options, scope ? &scope->deadline : nullptr,
+                                         reply_to<Handler>{std::move(handler), same});
             if (slot.is_connected()) slot.assign(canceller(c, id));
             return;
         }
     }
-    elsewhere(std::move(handler), std::move(c), std::move(*r),
-              inherited ? *inherited : call_deadline{}, slot);
+    elsewhere(std::move(handler), c.shared_from_this(), r);
 }
 
 } // namespace oocrpc::detail

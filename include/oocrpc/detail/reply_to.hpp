@@ -22,24 +22,26 @@ struct call_request {
     call_options options;
 };
 
-/// Starts a call for a completion handler, from whatever thread, and ties its cancellation to it.
+/// Starts a call for a completion handler and ties its cancellation to it. What is needed of a
+/// request is taken; its owner keeps it until then.
 struct initiate_call {
+    /// From whatever thread.
     template <class Handler>
     void operator()(Handler handler, std::shared_ptr<connection> c, message call,
                     call_options options) const {
         call_request r{std::move(call), std::move(options)};
-        (*this)(std::move(handler), std::move(c), &r);
+        start(std::move(handler), std::move(c), r);
     }
-    /// Takes what it needs of `r`, which its owner keeps until then.
+    /// The same. `c` is kept until the call is made.
     template <class Handler>
-    void operator()(Handler handler, std::shared_ptr<connection> c,
-                    call_request* r) const; // initiate_call.hpp
+    static void start(Handler handler, std::shared_ptr<connection> c, call_request& r);
+    /// In the thread that runs the connection.
+    template <class Handler> static void here(Handler handler, connection& c, call_request& r);
 
   private:
-    static auto canceller(const std::shared_ptr<connection>& c, std::int64_t id);
-    template <class Handler, class Slot>
-    static void elsewhere(Handler handler, std::shared_ptr<connection> c, call_request r,
-                          call_deadline inherited, Slot slot);
+    static auto canceller(connection& c, std::int64_t id);
+    template <class Handler>
+    static void elsewhere(Handler handler, std::shared_ptr<connection> c, call_request& r);
 };
 
 /// Calls a completion handler of either signature.
