@@ -11,8 +11,11 @@ namespace oocrpc {
 namespace {
 
 // A connection that nothing happens on holds a read buffer of the least size.
-constexpr std::size_t least_read = 512;
+constexpr std::size_t least_read = 256;
 constexpr std::size_t most_read = 256 << 10;
+// After so many messages of a read, what they were answered leaves: the peer need not wait for the
+// rest. A write costs about as much as ten of them.
+constexpr std::size_t early_answers = 32;
 // A write buffer that one large message has blown up is given back.
 constexpr std::size_t kept_write = 256 << 10;
 // How long a peer may take to read the last bytes before the connection closes all the same.
@@ -41,8 +44,6 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
       serve_(std::move(serve)),
       options_(std::move(options)),
       clock_(clock::of(executor_)),
-      timer_(executor_),
-      runners_(std::make_unique<detail::runner_pool>(executor_)),
       list_(&detail::connection_list::of(executor_)) {
     list_->add(*this);
     info_.address = stream_->peer_address();
@@ -51,6 +52,7 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
 }
 
 connection::~connection() {
+    if (runners_) runners_->close();
     if (list_) list_->remove(*this);
 }
 
@@ -109,7 +111,7 @@ void connection::process() {
     }
     in_batch_ = false;
     if (state_ == state::closed) return;
-    flush();
+    write_out();
     close_if_idle();
     if (state_ == state::closed || state_ == state::flushing) return;
     if (read_paused_ && paused_for_handlers_) arm(batch_time_ + hang_up_check);
@@ -125,6 +127,7 @@ void connection::decode_all() {
         ~eaten() { in.consume(size); }
     } done{in_};
     needed_ = 0;
+    std::size_t messages = 0;
     while (state_ == state::open || state_ == state::draining) {
         read_paused_ = must_pause();
         if (read_paused_) break;
@@ -141,6 +144,7 @@ void connection::decode_all() {
         }
         done.size += d.size;
         on_message(m);
+        if (++messages == early_answers) write_out();
     }
 }
 
@@ -194,7 +198,7 @@ void connection::on_peer_gone(std::error_code ec) {
     if (ec != asio::error::eof) return close(rpc_error(errc::unavailable, why));
     // The peer may have closed its sending half only: what was answered still goes out.
     state_ = state::flushing;
-    last_reason_.emplace(errc::unavailable, why);
+    last_reason_ = std::make_unique<rpc_error>(errc::unavailable, why);
     fail_waiters(*last_reason_);
     cancel_all_running();
     linger();
@@ -207,7 +211,7 @@ void connection::violation(std::string reason) {
         put(message::error(0, errc::protocol_error, reason));
     state_ = state::flushing;
     muted_ = true;
-    last_reason_.emplace(errc::protocol_error, "the peer sent: " + reason);
+    last_reason_ = std::make_unique<rpc_error>(errc::protocol_error, "the peer sent: " + reason);
     fail_waiters(*last_reason_);
     cancel_all_running();
     linger();
@@ -219,22 +223,45 @@ encoded connection::put(const message& m) {
     return codec_->encode(m, out_);
 }
 
+/// What does not come from a read leaves with all else that the loop does before it gets to it.
 void connection::flush() {
-    if (writing_ || in_batch_ || out_.empty() || state_ == state::closed) return;
+    if (writing_ || in_batch_ || flush_posted_ || out_.empty() || state_ == state::closed) return;
+    flush_posted_ = true;
+    asio::post(executor_, [self = shared_from_this()] {
+        self->flush_posted_ = false;
+        self->write_out();
+        self->close_if_idle();
+    });
+}
+
+void connection::write_out() {
+    if (writing_ || out_.empty() || state_ == state::closed) return;
+    const auto at_once = stream_->try_write(out_);
+    if (at_once == out_.size() && held_.empty() && !room_ && !read_paused_) {
+        forget_written(out_);
+        return;
+    }
     writing_ = true;
     std::swap(out_, leaving_);
-    stream_->write(leaving_, shared_from_this());
+    if (at_once < leaving_.size())
+        return stream_->write(bytes(leaving_).subspan(at_once), shared_from_this());
+    // Who waits for room goes on from the loop.
+    asio::post(executor_, [self = shared_from_this()] { self->on_written({}); });
+}
+
+void connection::forget_written(byte_buffer& b) {
+    b.clear();
+    if (b.capacity() > kept_write) b = byte_buffer();
+    replies_queued_ = std::min(replies_queued_, out_.size());
 }
 
 void connection::on_written(std::error_code ec) {
     writing_ = false;
     if (state_ == state::closed) return;
     if (ec) return close(rpc_error(errc::unavailable, ec.message()));
-    leaving_.clear();
-    if (leaving_.capacity() > kept_write) leaving_ = byte_buffer();
-    replies_queued_ = std::min(replies_queued_, out_.size());
+    forget_written(leaving_);
     put_held();
-    flush();
+    write_out();
     if (room_ && replies_queued_ <= options_.limit.max_queued)
         std::exchange(room_, std::nullopt)->fire();
     if (read_paused_ && state_ != state::flushing)
@@ -248,7 +275,8 @@ void connection::on_written(std::error_code ec) {
 void connection::arm(time_point at) {
     if (at >= armed_at_ || state_ == state::closed) return;
     armed_at_ = at;
-    timer_.arm(at, [this] { on_timer(); });
+    if (!timer_) timer_.emplace(executor_);
+    timer_->arm(at, [this] { on_timer(); });
 }
 
 void connection::on_timer() {
@@ -344,9 +372,10 @@ std::vector<suspended_call> connection::suspended() const {
 void connection::close(rpc_error reason) {
     asio::dispatch(executor_, [self = shared_from_this(), reason = std::move(reason)] {
         if (self->state_ == state::closed) return;
+        self->write_out(); // what was sent before, as far as the stream takes it
         self->state_ = state::closed;
-        if (!self->last_reason_) self->last_reason_ = reason;
-        self->timer_.disarm();
+        if (!self->last_reason_) self->last_reason_ = std::make_unique<rpc_error>(reason);
+        if (self->timer_) self->timer_->disarm();
         self->stream_->close();
         // Who is told may be who called us: tell from the loop.
         asio::post(self->executor_, [self, reason] { self->end(reason); });
@@ -356,7 +385,7 @@ void connection::close(rpc_error reason) {
 void connection::end(const rpc_error& reason) {
     fail_waiters(reason);
     cancel_all_running();
-    runners_->clear();
+    if (runners_) runners_->close();
     sessions_.clear();
     if (room_) std::exchange(room_, std::nullopt)->fire();
     if (options_.on_closed) std::exchange(options_.on_closed, nullptr)(*this, reason);
@@ -367,7 +396,7 @@ void connection::forget_everybody() noexcept {
     // What is destroyed here may look at this connection.
     const auto waiters = std::exchange(dispatcher_, {});
     const auto held = std::exchange(held_, {});
-    runners_->clear();
+    if (runners_) runners_->close();
     sessions_.clear();
 }
 

@@ -26,14 +26,14 @@ std::optional<message> connection::refusal(const call_deadline& when, time_point
     return std::nullopt;
 }
 
-void connection::refuse(dispatcher::waiter waiter, message why) {
+void connection::refuse(dispatcher::waiter&& waiter, message why) {
     asio::post(executor_, [waiter = std::move(waiter), why = std::move(why)]() mutable {
         waiter(std::move(why));
     });
 }
 
 std::int64_t connection::start_call(message& call, const call_options& options,
-                                    const call_deadline* inherited, dispatcher::waiter waiter) {
+                                    const call_deadline* inherited, dispatcher::waiter&& waiter) {
     const auto now = in_batch_ ? batch_time_ : clock_.now();
     const auto when = options.when.resolve(now, inherited ? *inherited : call_deadline{},
                                            options_.default_timeout);
@@ -158,7 +158,7 @@ void connection::on_reply(message& m) {
 
 void connection::abandon(std::int64_t id, message&& outcome) {
     // The peer has not heard of a call that still waits for room.
-    const bool unheard = std::erase_if(held_, [id](auto& call) { return call.id == id; }) > 0;
+    const bool unheard = held_.erase_if([id](auto& call) { return call.id == id; }) > 0;
     const auto action = dispatcher_.abandon(id, std::move(outcome));
     if (action == dispatcher::cancel_action::send && !unheard) {
         put(message::control(message_kind::cancel, id));

@@ -35,8 +35,7 @@ void connection::release(std::unique_ptr<context> c) {
     if (spare_.size() >= spare_contexts || c->scratch_.capacity() > spare_bytes ||
         c->method_.capacity() > spare_bytes)
         return;
-    c->meta_ = c->reply_meta_ = {};
-    c->collected_.reset();
+    c->end();
     spare_.push_back(std::move(c));
 }
 
@@ -57,6 +56,7 @@ void connection::on_call(message& call) {
         return release(std::move(c));
     }
     auto outcome = invoke(*c, std::move(call));
+    if (auto* later = outcome.pending()) return wait_for(std::move(c), *later);
     if (!outcome.ready()) return run(std::move(c), outcome.wait());
     finish(*c, outcome.take());
     release(std::move(c));
@@ -87,7 +87,20 @@ maybe_awaitable<message> connection::invoke(context& c, message&& call) {
 void connection::run(std::unique_ptr<context> c, awaitable<message> work) {
     c->key_ = dispatcher_.begin_call(c->wire_id_, c.get(), !c->oneway_);
     if (c->deadline_) arm(c->deadline_.at);
+    if (!runners_) runners_ = std::make_shared<detail::runner_pool>(executor_);
     runners_->run(shared_from_this(), std::move(c), std::move(work));
+}
+
+void connection::wait_for(std::unique_ptr<context> c, pending<message>& answer) {
+    auto& call = *c;
+    call.key_ = dispatcher_.begin_call(call.wire_id_, &call, !call.oneway_);
+    if (call.deadline_) arm(call.deadline_.at);
+    call.signal_ = &answer.signal();
+    answer.receive([self = shared_from_this(), c = std::move(c)](message&& reply) mutable {
+        c->signal_ = nullptr;
+        self->finish(*c, std::move(reply));
+        self->release(std::move(c));
+    });
 }
 
 void connection::finish(context& c, message&& reply) {

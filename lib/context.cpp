@@ -5,21 +5,25 @@
 
 namespace oocrpc {
 
-context::context(connection& c) : connection_(c) {}
+context::context(connection& c) : connection_(c), later_(c.get_executor()) {}
 context::~context() = default;
 
 void context::begin(message& call) {
-    method_.assign(call.method);
+    if (method_ != call.method) method_.assign(call.method); // the last call was often the same
     meta_ = std::move(call.meta);
-    reply_meta_ = {};
     deadline_ = {};
-    scratch_.clear();
     wire_id_ = call.id;
     key_ = 0;
     credit_ = call.credit;
     streaming_ = call.credit > 0;
     oneway_ = call.oneway;
     cancelled_ = expired_ = false;
+}
+
+void context::end() {
+    meta_ = {};
+    reply_meta_ = {};
+    scratch_.clear();
     collected_.reset();
     credit_wait_.reset();
 }

@@ -3,8 +3,14 @@
 #include <algorithm>
 
 namespace oocrpc {
+namespace {
 
-dispatcher::slot& dispatcher::take_slot(std::int64_t& id, call_deadline deadline) {
+// Entries of running calls that are kept for the next ones, so that these allocate nothing.
+constexpr std::size_t most_spare = 64;
+
+} // namespace
+
+dispatcher::slot& dispatcher::take_slot(std::int64_t& id, const call_deadline& deadline) {
     std::uint32_t i;
     if (free_.empty()) {
         i = static_cast<std::uint32_t>(slots_.size());
@@ -30,13 +36,14 @@ void dispatcher::free_slot(slot& s, std::size_t i) noexcept {
     --waiting_;
 }
 
-std::int64_t dispatcher::start_call(waiter w, call_deadline deadline) {
+std::int64_t dispatcher::start_call(waiter&& w, const call_deadline& deadline) {
     std::int64_t id;
     take_slot(id, deadline).one = std::move(w);
     return id;
 }
 
-std::int64_t dispatcher::start_stream(std::shared_ptr<reply_receiver> r, call_deadline deadline) {
+std::int64_t dispatcher::start_stream(std::shared_ptr<reply_receiver> r,
+                                      const call_deadline& deadline) {
     std::int64_t id;
     take_slot(id, deadline).many = std::move(r);
     return id;
@@ -44,7 +51,7 @@ std::int64_t dispatcher::start_stream(std::shared_ptr<reply_receiver> r, call_de
 
 void dispatcher::describe(std::int64_t id, std::string_view method, time_point since) {
     auto& s = slots_[index(id)];
-    s.method.assign(method);
+    if (s.method != method) s.method.assign(method); // the slot's last call was often the same
     s.since = since;
 }
 
@@ -81,9 +88,8 @@ void dispatcher::tell(std::int64_t id, message&& m) {
         }
         return receiver->on_reply(std::move(m));
     }
-    waiter w = std::move(s.one);
     free_slot(s, index(id));
-    w(std::move(m));
+    s.one(std::move(m)); // is out of the slot before it runs and may take it for another call
 }
 
 dispatcher::cancel_action dispatcher::abandon(std::int64_t id, message&& outcome) {
@@ -153,9 +159,23 @@ dispatcher::time_point dispatcher::next_deadline() const noexcept {
 
 std::int64_t dispatcher::begin_call(std::int64_t wire_id, context* call, bool answered) {
     const auto key = wire_id ? wire_id : answered ? next_key_-- : next_unordered_++;
-    if (!running_.emplace(key, call).second) return 0;
+    if (spare_.empty()) {
+        if (!running_.emplace(key, call).second) return 0;
+    } else {
+        if (running_.contains(key)) return 0;
+        auto node = std::move(spare_.back());
+        spare_.pop_back();
+        node.key() = key;
+        node.mapped() = call;
+        running_.insert(std::move(node));
+    }
     if (ordered(key)) order_.push_back({key, 0, {}});
     return key;
+}
+
+void dispatcher::forget(std::int64_t key) {
+    auto node = running_.extract(key);
+    if (node && spare_.size() < most_spare) spare_.push_back(std::move(node));
 }
 
 context* dispatcher::find_running(std::int64_t wire_id) const noexcept {

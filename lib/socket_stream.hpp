@@ -1,6 +1,7 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <asio/write.hpp>
 
@@ -19,6 +20,11 @@ template <class Socket> class socket_stream final : public byte_stream {
         socket_.async_read_some(into, [user = std::move(user)](std::error_code ec, std::size_t n) {
             user->on_read(ec, n);
         });
+    }
+    std::size_t try_write(bytes from) noexcept override {
+        const auto n =
+            ::send(socket_.native_handle(), from.data(), from.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        return n < 0 ? 0 : static_cast<std::size_t>(n);
     }
     void write(bytes from, std::shared_ptr<stream_user> user) override {
         asio::async_write(

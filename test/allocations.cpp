@@ -63,6 +63,7 @@ using namespace oocrpc;
 
 constexpr method<int(int, int)> add{"demo.add", {"a", "b"}};
 constexpr method<int(int, int)> add_later{"demo.add_later", {"a", "b"}};
+constexpr method<int(int, int)> add_suspending{"demo.add_suspending", {"a", "b"}};
 
 constexpr int rounds = 1'000;
 bool failed = false;
@@ -106,8 +107,9 @@ awaitable<void> measure_all(server& s, const char* at) {
         client db(co_await this_coro::executor, at);
         co_await measure(db, add, 0, stray, "plain, one at a time");
         co_await measure(db, add, 63, stray, "plain, 64 at a time");
-        co_await measure(db, add_later, 0, 5 + stray, "coroutine, one at a time");
-        co_await measure(db, add_later, 63, 4.3, "coroutine, 64 at a time");
+        co_await measure(db, add_later, 0, stray, "coroutine, one at a time");
+        co_await measure(db, add_later, 63, stray, "coroutine, 64 at a time");
+        co_await measure(db, add_suspending, 0, stray, "suspending, one at a time");
     }
     s.drain();
 }
@@ -148,7 +150,11 @@ int main() {
     asio::io_context io;
     service demo{"demo"};
     demo.on(add, [](int a, int b) { return a + b; })
-        .on(add_later, [](int a, int b) -> awaitable<int> { co_return a + b; });
+        .on(add_later, [](int a, int b) -> awaitable<int> { co_return a + b; })
+        .on(add_suspending, [](int a, int b) -> awaitable<int> {
+            co_await asio::post(co_await this_coro::executor, use_awaitable);
+            co_return a + b;
+        });
     server s(io.get_executor());
     const auto at = s.listen("oocrpc://127.0.0.1:0").to_string();
     auto rethrow = [](std::exception_ptr e) {

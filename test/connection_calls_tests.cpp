@@ -97,6 +97,19 @@ TEST_CASE("a cancel goes out as soon as the peer has shown that it knows ids") {
     });
 }
 
+TEST_CASE("what is sent just before the connection is closed still leaves") {
+    script steps{expect{R"({"call": {"funcname": "a"}, "id": "$_", "oneway": true})"},
+                 expect_close{}};
+    against(steps, [](scripted& w) -> awaitable<void> {
+        auto m = message::call("a");
+        m.oneway = true;
+        call_probe a(w.mine, std::move(m));
+        const rpc_error over(errc::unavailable, "that was all");
+        w.mine->close(over);
+        co_await settle();
+    });
+}
+
 TEST_CASE("a one-way call is done when it is on its way, and keeps its place for a base peer") {
     script steps{expect{R"({"call": {"funcname": "a"}, "id": "$_", "oneway": true})"},
                  expect{R"({"call": {"funcname": "b"}, "id": "$_"})"}, pass_time{10ms},

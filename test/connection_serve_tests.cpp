@@ -71,6 +71,29 @@ std::string call(std::string_view name, std::string_view arguments, std::string_
            std::string(arguments) + "}" + std::string(more) + "}";
 }
 
+std::string frames(std::vector<message> all, const std::vector<std::int64_t>& ids) {
+    byte_buffer out;
+    native_codec codec;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i].id = ids.at(i);
+        REQUIRE(codec.encode(all[i], out) == encoded::done);
+    }
+    return {reinterpret_cast<const char*>(out.data()), out.size()};
+}
+
+std::vector<std::int64_t> ids_in(std::string_view data) {
+    bytes in(reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
+    std::vector<std::int64_t> ids;
+    native_codec codec;
+    for (message m; !in.empty(); m = {}) {
+        const auto d = codec.decode(in, m);
+        REQUIRE(d.what == decoded::state::message);
+        ids.push_back(m.id);
+        in = in.subspan(d.size);
+    }
+    return ids;
+}
+
 } // namespace
 
 TEST_SUITE("connection") {
@@ -227,6 +250,23 @@ TEST_CASE("an answer that BSON cannot hold is an error of that call alone") {
          sends{call("empty", "[]", R"(, "id": 3)")}, expect{R"({"error": {"message": "internal",
                 "detail": "oocrpc cannot carry this answer", "code": 1}, "id": 3})"}},
         {}, nullptr, s);
+}
+
+TEST_CASE("a cancel that comes in one read with its call stops the handler") {
+    seen l;
+    const auto both = frame_of(json::parse(call("slow", "[1000]", R"(, "id": 1)"))) +
+                      frame_of(json::parse(R"({"info": {"cancel": 1}})"));
+    serving({send_bytes{both},
+             expect{R"({"error": {"message": "cancelled", "detail": "$_", "code": 11601},
+                        "id": 1})"}},
+            {}, &l);
+    CHECK(l.finished == 0);
+}
+
+TEST_CASE("a call that comes in one read with the end of its peer stops with it") {
+    seen l;
+    serving({sends{call("slow", "[1000]", R"(, "id": 1)")}, close_stream{}}, {}, &l);
+    CHECK(l.finished == 0);
 }
 
 TEST_CASE("a handler that can no longer be cancelled does not pass that on to the next call") {
@@ -435,6 +475,39 @@ TEST_CASE("calls that are not answered yet are told with their age, served and m
         CHECK(calling.done);
         CHECK(suspended_calls(io).empty());
         co_await w.close();
+    });
+}
+
+TEST_CASE("what one read makes another connection send leaves in one write, both ways") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto [near, far] = make_stream_pair(ex, ex);
+        auto [client_end, front_end] = make_stream_pair(ex, ex);
+        auto up = attach(std::move(near));
+        auto pass = [up](context& c, message&& call) -> maybe_awaitable<message> {
+            up->async_exchange(std::move(call), call_options(), c.later().complete());
+            return c.later();
+        };
+        auto front = attach(std::move(front_end), std::move(pass));
+        byte_peer client(std::move(client_end)), server(std::move(far));
+        std::vector<message> three(3);
+        for (auto& m : three) m = message::call("f");
+        const std::vector<std::int64_t> numbers{1, 2, 3};
+        auto calls = frames(std::move(three), numbers);
+        co_await client.write(std::move(calls));
+        const auto passed = co_await server.read();
+        const auto ids = ids_in(passed);
+        REQUIRE(ids.size() == 3);
+        std::vector<message> replies(3);
+        for (auto& m : replies) m = message::reply(0, {bson::type::null, {}});
+        auto answers = frames(std::move(replies), ids);
+        co_await server.write(std::move(answers));
+        const auto answered = co_await client.read();
+        CHECK(ids_in(answered) == numbers);
+        const rpc_error over(errc::unavailable, "the case is over");
+        up->close(over);
+        front->close(over);
+        co_await settle();
     });
 }
 

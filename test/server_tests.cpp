@@ -7,6 +7,7 @@
 #include <oocrpc/network.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/server.hpp>
+#include <oocrpc/when.hpp>
 
 #include <asio/local/stream_protocol.hpp>
 
@@ -90,6 +91,34 @@ class arriving_late final : public network {
 } // namespace
 
 TEST_SUITE("server") {
+
+TEST_CASE("messages that a socket takes in parts arrive whole, both ways") {
+    run([]() -> awaitable<void> {
+        constexpr method<std::string(int, std::string)> tag{"tag", {"n", "text"}};
+        const auto ex = co_await this_coro::executor;
+        service table{""};
+        table.on(tag, [](int n, const std::string& text) { return std::to_string(n) + text; });
+        server s(ex);
+        const auto at = s.listen("oocrpc://127.0.0.1:0").to_string();
+        spawned serving(ex, s.run(table));
+        {
+            client db(ex, at);
+            const std::string text(3u << 20, 'x');
+            int whole = 0;
+            auto call = [&](int n) -> awaitable<void> {
+                const auto answer = co_await db.call(tag, n, text);
+                whole += answer == std::to_string(n) + text;
+            };
+            std::vector<awaitable<void>> all;
+            for (int n = 0; n < 6; ++n) all.push_back(call(n));
+            co_await gather(std::move(all));
+            CHECK(whole == 6);
+        }
+        s.drain();
+        co_await settle();
+        CHECK(serving.done);
+    });
+}
 
 TEST_CASE("a server listens on several addresses and tells where") {
     run([]() -> awaitable<void> {

@@ -11,6 +11,7 @@
 #include <oocrpc/codec.hpp>
 #include <oocrpc/context.hpp>
 #include <oocrpc/detail/call_executor.hpp>
+#include <oocrpc/detail/queue.hpp>
 #include <oocrpc/detail/reply_to.hpp>
 #include <oocrpc/dispatcher.hpp>
 #include <oocrpc/handler.hpp>
@@ -32,7 +33,7 @@ struct connection_options {
     std::chrono::milliseconds default_timeout{10'000};
     exception_text exceptions = exception_text::hidden;
     /// Who calls, where that is not the other end of the stream: for connections within a process.
-    std::optional<peer_info> on_behalf_of;
+    std::shared_ptr<const peer_info> on_behalf_of;
     /// The handshake is over, where the protocol has one that is not at the beginning.
     std::function<void()> on_ready;
     /// The connection is over, for that reason.
@@ -78,11 +79,6 @@ class connection final : public stream_user, public std::enable_shared_from_this
                                                           shared_from_this(), std::move(call),
                                                           std::move(options));
     }
-    /// The same for a request that stays where it is until it is initiated.
-    template <class Token> auto async_exchange(detail::call_request& r, Token&& token) {
-        return asio::async_initiate<Token, void(message)>(detail::initiate_call{}, token,
-                                                          shared_from_this(), &r);
-    }
     /// Makes a call that takes a stream, `window` items of it at a time (at least 1). `inherited`
     /// is the deadline of the call that makes it. On the connection's executor.
     std::shared_ptr<message_stream> open(message call, const call_options& options,
@@ -102,8 +98,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     /// True where new calls can be placed: neither closed nor asked to go elsewhere.
     bool usable() const noexcept { return state_ == state::open && !going_away_; }
     bool closed() const noexcept { return state_ == state::closed; }
-    /// Why it ended or is about to, where it does.
-    const std::optional<rpc_error>& last_reason() const noexcept { return last_reason_; }
+    /// Why it ended or is about to, else null.
+    const rpc_error* last_reason() const noexcept { return last_reason_.get(); }
     /// False while a handshake is under way: calls wait until it is over.
     bool ready() const noexcept { return codec_->ready(); }
     /// True where the other end takes whole commands and has no methods; see codec.
@@ -144,6 +140,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     // Writing.
     void on_written(std::error_code ec) override;
     void flush();
+    void write_out();
+    void forget_written(byte_buffer& b);
     encoded put(const message& m);
     void put_answer(const message& m);
     void put_reply(const message& m);
@@ -154,9 +152,9 @@ class connection final : public stream_user, public std::enable_shared_from_this
 
     // Calls that we make (connection_calls.cpp).
     std::int64_t start_call(message& call, const call_options& options,
-                            const call_deadline* inherited, dispatcher::waiter waiter);
+                            const call_deadline* inherited, dispatcher::waiter&& waiter);
     std::optional<message> refusal(const call_deadline& when, time_point now) const;
-    void refuse(dispatcher::waiter waiter, message why);
+    void refuse(dispatcher::waiter&& waiter, message why);
     void fail_call(std::int64_t id, errc e, std::string detail);
     void send_call(message& call);
     void put_call(const message& call);
@@ -172,6 +170,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::optional<message> refuse_call(context& c);
     maybe_awaitable<message> invoke(context& c, message&& call);
     void run(std::unique_ptr<context> c, awaitable<message> work);
+    void wait_for(std::unique_ptr<context> c, pending<message>& answer);
     void finish(context& c, message&& reply);
     void answer(context& c, message reply);
     message to_error(const std::exception_ptr& e) const;
@@ -201,18 +200,18 @@ class connection final : public stream_user, public std::enable_shared_from_this
     peer_info info_;
     dispatcher dispatcher_;
     oocrpc::clock& clock_;
-    timer timer_;
+    std::optional<timer> timer_; // made when it is first armed
     time_point armed_at_ = time_point::max();
     time_point linger_until_ = time_point::max();
     time_point batch_time_{}; // of the read that is being worked on
 
     byte_buffer in_;
-    std::size_t read_size_ = 512; // what a read offers; adapts to what arrives
+    std::size_t read_size_ = 256; // what a read offers; adapts to what arrives
     std::size_t small_reads_ = 0;
     std::size_t needed_ = 0;            // bytes that the next frame takes, where that is known
     byte_buffer out_;                   // collects while writing_ is under way
     byte_buffer leaving_;               // what is being written
-    std::deque<message> held_;          // calls that wait for room in out_
+    detail::queue<message> held_;       // calls that wait for room in out_
     std::size_t replies_queued_ = 0;    // bytes in out_ that the peer asked for: answers, pongs
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
@@ -220,6 +219,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::size_t expected_ = 0; // calls that are on their way from other threads
     bool probed_ = false;
     bool writing_ = false;
+    bool flush_posted_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded
     bool read_paused_ = false;
     bool paused_for_handlers_ = false; // nothing is being read or written: look for a hang-up
@@ -229,12 +229,12 @@ class connection final : public stream_user, public std::enable_shared_from_this
     bool said_goaway_ = false;
     time_point grace_until_ = time_point::min(); // of the drain
     std::string peer_error_;                     // what the peer said before it hung up
-    std::optional<rpc_error> last_reason_;       // why it ends, while its last bytes go out
+    std::unique_ptr<rpc_error> last_reason_;     // why it ends, while its last bytes go out
 
     std::vector<std::pair<std::type_index, std::shared_ptr<void>>> sessions_;
     std::vector<std::unique_ptr<context>> spare_;
-    std::unique_ptr<detail::runner_pool> runners_;
-    detail::connection_list* list_; // of the loop, null once that is being destroyed
+    std::shared_ptr<detail::runner_pool> runners_; // null until a handler is a coroutine
+    detail::connection_list* list_;                // of the loop, null once that is being destroyed
 };
 
 } // namespace oocrpc

@@ -10,6 +10,7 @@
 #include <oocrpc/call_deadline.hpp>
 #include <oocrpc/limits.hpp>
 #include <oocrpc/message.hpp>
+#include <oocrpc/pending.hpp>
 #include <oocrpc/promise.hpp>
 
 namespace oocrpc {
@@ -77,6 +78,9 @@ class context {
     /// where the collected array exceeds the limit of a message.
     awaitable<void> send(bson::value_view item);
 
+    /// The answer that a callback brings; see handler.
+    pending<message>& later() noexcept { return later_; }
+
     /// A buffer for the bytes of the result, empty at the beginning of the call, so that a reply
     /// can view them without allocating.
     byte_buffer& scratch() noexcept { return scratch_; }
@@ -106,9 +110,11 @@ class context {
     struct collected; // the items of a stream, for a caller that takes none
 
     void begin(message& call);
+    void end(); // gives back what the call took
     std::shared_ptr<void>& session_slot(std::type_index which);
 
     connection& connection_;
+    pending<message> later_;
     std::string method_;
     metadata meta_;
     metadata reply_meta_;

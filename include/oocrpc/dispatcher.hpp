@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include <oocrpc/call_deadline.hpp>
+#include <oocrpc/detail/queue.hpp>
 #include <oocrpc/detail/unique_function.hpp>
 #include <oocrpc/message.hpp>
 
@@ -43,9 +43,9 @@ class dispatcher {
     // Calls that we make.
 
     /// Registers a call and returns its id, unique among those in flight. `w` is told once.
-    std::int64_t start_call(waiter w, call_deadline deadline);
+    std::int64_t start_call(waiter&& w, const call_deadline& deadline);
     /// The same for a call that is answered by a stream.
-    std::int64_t start_stream(std::shared_ptr<reply_receiver> r, call_deadline deadline);
+    std::int64_t start_stream(std::shared_ptr<reply_receiver> r, const call_deadline& deadline);
     /// Says what a call is, for for_each_waiting().
     void describe(std::int64_t id, std::string_view method, time_point since);
     /// The call's bytes follow all that were sent before: takes its place in the order.
@@ -120,29 +120,32 @@ class dispatcher {
     static bool ordered(std::int64_t key) noexcept { return key < 0 && key > unordered / 2; }
 
     static std::size_t index(std::int64_t id) noexcept { return static_cast<std::uint32_t>(id); }
-    slot& take_slot(std::int64_t& id, call_deadline deadline);
+    slot& take_slot(std::int64_t& id, const call_deadline& deadline);
     void free_slot(slot& s, std::size_t i) noexcept;
     void keep_place(const slot& s) noexcept;
     void tell(std::int64_t id, message&& m);
     bool store(std::int64_t key, message& reply);
+    void forget(std::int64_t key);
 
     std::vector<slot> slots_; // a waiter that is being told may register another call
     std::vector<std::uint32_t> free_;
     std::size_t waiting_ = 0;
-    std::deque<std::int64_t> fifo_; // until the peer has shown itself as extended
-    std::size_t dropped_ = 0;       // places in fifo_ that nobody waits for any more
+    detail::queue<std::int64_t> fifo_; // until the peer has shown itself as extended
+    std::size_t dropped_ = 0;          // places in fifo_ that nobody waits for any more
     std::vector<std::int64_t> remembered_cancels_;
     peer_kind peer_ = peer_kind::unknown;
 
-    std::unordered_map<std::int64_t, context*> running_;
-    std::deque<place> order_; // calls without id, oldest first
-    std::size_t stored_ = 0;  // bytes in order_
+    using running_calls = std::unordered_map<std::int64_t, context*>;
+    running_calls running_;
+    std::vector<running_calls::node_type> spare_;
+    detail::queue<place> order_; // calls without id, oldest first
+    std::size_t stored_ = 0;     // bytes in order_
     std::int64_t next_key_ = -1;
     std::int64_t next_unordered_ = unordered;
 };
 
 template <class Send> void dispatcher::finish_call(std::int64_t key, message&& reply, Send&& send) {
-    running_.erase(key);
+    forget(key);
     if (!ordered(key)) return send(std::move(reply));
     if (!store(key, reply)) return;
     while (!order_.empty() && order_.front().size) {

@@ -19,9 +19,10 @@ namespace oocrpc {
 #define OOCRPC_TEXT_OF_(x) #x
 #define OOCRPC_TEXT_OF(x) OOCRPC_TEXT_OF_(x)
 /// What a plugin and its host must have been compiled with alike: versions of the library and of
-/// the interfaces below, of Asio, and of the C++ ABI.
-inline constexpr char plugin_abi[] = "oocrpc 0.1 plugin 1 asio " OOCRPC_TEXT_OF(
-    ASIO_VERSION) " c++abi " OOCRPC_TEXT_OF(__GXX_ABI_VERSION);
+/// the interfaces below, of Asio and the size of its cache, and of the C++ ABI.
+inline constexpr char plugin_abi[] =
+    "oocrpc 0.1 plugin 1 asio " OOCRPC_TEXT_OF(ASIO_VERSION) " cache " OOCRPC_TEXT_OF(
+        ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE) " c++abi " OOCRPC_TEXT_OF(__GXX_ABI_VERSION);
 #undef OOCRPC_TEXT_OF
 #undef OOCRPC_TEXT_OF_
 

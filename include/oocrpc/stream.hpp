@@ -30,6 +30,9 @@ class byte_stream {
     virtual ~byte_stream() = default;
     /// Reads at least one byte into `into`; the end of the stream is asio::error::eof.
     virtual void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) = 0;
+    /// Writes what can be written at once, and returns how much that was; 0 also where it cannot
+    /// tell, or where there is an error, which write() tells. While no write is under way.
+    virtual std::size_t try_write(bytes) noexcept { return 0; }
     /// Writes all of `from`, which stays valid until the user is told.
     virtual void write(bytes from, std::shared_ptr<stream_user> user) = 0;
     /// Ends the sending half, while no write is under way: the peer reads the end of the stream,

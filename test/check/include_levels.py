@@ -16,10 +16,11 @@ import sys
 LEVELS = [
     # 0: the vocabulary
     "error value byte_buffer asio clock timer* promise* result when deadline task_group task_list unhandled "
-    "as_awaitable sleep* suspension child_group tuple_group endian unique_function version url uri "
+    "pending as_awaitable sleep* suspension child_group tuple_group endian unique_function queue "
+    "version url uri "
     "limits metadata random_bits",
     # 1: BSON, messages, and what is said of calls
-    "bson* reflect* message call_deadline call_options description uri_options",
+    "bson* reflect* read_value message call_deadline call_options description uri_options",
     # 2: codecs and the dispatcher
     "codec native_codec native_writing detecting_codec mongodb_server_codec mongodb_client_codec dispatcher "
     "wire* crc32c compression command_names command_reading errors legacy_requests "
@@ -27,7 +28,7 @@ LEVELS = [
     "client_codec* elements values",
     # 3: bytes in and out, and the call path
     "stream network memory_stream socket_stream waiting_operation call_executor reply_to "
-    "initiate_call handler context suspended_call "
+    "initiate_call place_call typed_call handler context suspended_call "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
     "method streaming caller peer client* server* arguments typed_handler service built_in layers "

@@ -1,0 +1,204 @@
+#include "support/served.hpp"
+#include "support/spawned.hpp"
+
+#include <oocrpc/context.hpp>
+#include <oocrpc/layers.hpp>
+#include <oocrpc/pending.hpp>
+
+using namespace oocrpc;
+using namespace oocrpc::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using completion = pending<message>::completion;
+
+/// A service whose one method, `later`, leaves its answers to the test.
+struct open_calls {
+    handler serve() {
+        service s{""};
+        s.on("later", [this](context& c, message&&) -> maybe_awaitable<message> {
+            all.push_back(std::make_unique<completion>(c.later().complete()));
+            all.back()->get_cancellation_slot().assign(
+                [this](asio::cancellation_type) { ++cancelled; });
+            return c.later();
+        });
+        return s;
+    }
+    /// Answers the oldest one.
+    void answer(message m) {
+        auto oldest = std::move(all.front());
+        all.erase(all.begin());
+        (*oldest)(std::move(m));
+    }
+    void answer(int n) {
+        const auto v = bson::to_value(n);
+        answer(message::reply(0, v));
+    }
+
+    std::vector<std::unique_ptr<completion>> all;
+    int cancelled = 0;
+};
+
+} // namespace
+
+TEST_SUITE("pending") {
+
+TEST_CASE("a T goes to those who watch, in their order, then to the one who receives") {
+    asio::io_context io;
+    const any_io_executor executor = io.get_executor();
+    pending<std::string> p(executor);
+    std::string seen;
+    for (const auto* round : {"a", "b"}) {
+        auto done = p.complete();
+        p.watch([&](const std::string& s) { seen += "1" + s; });
+        p.watch([&](const std::string& s) { seen += "2" + s; });
+        p.receive([&](std::string&& s) { seen += "3" + s + " "; });
+        done(round);
+    }
+    CHECK(seen == "1a2a3a 1b2b3b ");
+}
+
+TEST_CASE("what is brought before somebody receives it is kept") {
+    asio::io_context io;
+    const any_io_executor executor = io.get_executor();
+    pending<message> p(executor);
+    std::string name = "before";
+    p.complete()(message::call(name));
+    name = "after";
+    std::string got;
+    p.receive([&](message&& m) { got = m.method; });
+    CHECK(got == "before");
+}
+
+TEST_CASE("a completion that is destroyed takes along who waits, and what that holds") {
+    asio::io_context io;
+    const any_io_executor executor = io.get_executor();
+    auto p = std::make_unique<pending<int>>(executor);
+    const std::weak_ptr<int> alive = [&] {
+        auto held = std::make_shared<int>();
+        const std::weak_ptr<int> weak = held;
+        auto& open = *p;
+        const auto done = open.complete();
+        open.receive([held = std::move(held), p = std::move(p)](int) {});
+        CHECK(!weak.expired());
+        return weak;
+    }();
+    CHECK(alive.expired());
+}
+
+TEST_CASE("a coroutine awaits it, and cancelling that cancels the operation") {
+    run([]() -> awaitable<void> {
+        const auto executor = co_await this_coro::executor;
+        pending<int> p(executor);
+        int got = 0, cancelled = 0;
+        auto wait = [&]() -> awaitable<void> { got = co_await p.wait(); };
+        auto done = p.complete();
+        done.get_cancellation_slot().assign([&](asio::cancellation_type) { ++cancelled; });
+        spawned waiting(executor, wait());
+        co_await settle();
+        CHECK(cancelled == 0);
+        waiting.cancel();
+        CHECK(cancelled == 1);
+        CHECK(!waiting.done);
+        done(7);
+        co_await settle();
+        CHECK(waiting.done);
+        CHECK(got == 7);
+    });
+}
+
+TEST_CASE("a call is answered when the callback comes, and its layers are told") {
+    std::vector<std::string> lines;
+    open_calls calls;
+    auto log = [&](const call_record& r) { lines.push_back(r.method + " " + r.error); };
+    serving(logged(limited(calls.serve(), 2), log), [&](peer& p) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        std::vector<std::string> outcomes;
+        auto one = [&]() -> awaitable<void> { outcomes.push_back(co_await outcome(p, "later")); };
+        spawned a(ex, one()), b(ex, one()), c(ex, one());
+        co_await settle();
+        CHECK(calls.all.size() == 2);
+        CHECK(outcomes == std::vector<std::string>{"overloaded: 2 calls are running"});
+        calls.answer(5);
+        calls.answer(message::error(0, errc::internal, "no"));
+        co_await settle();
+        CHECK(outcomes ==
+              std::vector<std::string>{"overloaded: 2 calls are running", "5", "internal: no"});
+        CHECK(lines == std::vector<std::string>{"later overloaded", "later ", "later internal"});
+        const auto again = co_await outcome(p, "missing");
+        CHECK(again.starts_with("no_such_method"));
+    });
+}
+
+TEST_CASE("a call that is given up, or runs out of time, cancels what would bring its answer") {
+    open_calls calls;
+    serving(with_timeout(calls.serve(), 100ms), [&](peer& p) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        std::string text;
+        auto one = [&]() -> awaitable<void> { text = co_await outcome(p, "later"); };
+        spawned given_up(ex, one());
+        co_await settle();
+        given_up.cancel();
+        co_await settle();
+        CHECK(calls.cancelled == 1);
+        calls.answer(message::error(0, errc::cancelled, "over"));
+        spawned late(ex, one());
+        co_await sleep_for(101ms);
+        CHECK(calls.cancelled == 2);
+        calls.answer(message::error(0, errc::cancelled, "over"));
+        co_await settle();
+        CHECK(text == "deadline_exceeded: server deadline of 100 ms passed");
+    });
+}
+
+TEST_CASE("a coroutine of a layer awaits an answer that a callback brings") {
+    open_calls calls;
+    auto twice = [inner = calls.serve()](context& c, message&& call) -> maybe_awaitable<message> {
+        call.own();
+        return [](const handler& h, context& c, message call) -> awaitable<message> {
+            auto copy = call;
+            auto first = h(c, std::move(copy));
+            const message answer = co_await first.wait();
+            CHECK(answer.body.as_int32() == 1);
+            auto second = h(c, std::move(call));
+            co_return co_await second.wait();
+        }(inner, c, std::move(call));
+    };
+    serving(twice, [&](peer& p) -> awaitable<void> {
+        std::string text;
+        auto one = [&]() -> awaitable<void> { text = co_await outcome(p, "later"); };
+        spawned a(co_await this_coro::executor, one());
+        for (const int n : {1, 2}) {
+            co_await settle();
+            REQUIRE(calls.all.size() == 1);
+            calls.answer(n);
+        }
+        co_await settle();
+        CHECK(text == "2");
+    });
+}
+
+TEST_CASE("calls may stay open when the connection ends") {
+    open_calls calls;
+    run([&]() -> awaitable<void> {
+        const auto executor = co_await this_coro::executor;
+        connection_options ours, theirs;
+        linked w(executor, nullptr, calls.serve(), std::move(ours), std::move(theirs));
+        std::string text;
+        peer p(w.a);
+        auto one = [&]() -> awaitable<void> { text = co_await outcome(p, "later"); };
+        spawned a(executor, one());
+        co_await settle();
+        REQUIRE(calls.all.size() == 1);
+        co_await w.close();
+        co_await settle();
+        CHECK(calls.cancelled == 1);
+        CHECK(text.starts_with("unavailable"));
+        calls.answer(3); // nobody hears it
+        co_await settle();
+        CHECK(w.b_end.times == 1);
+    });
+}
+
+} // TEST_SUITE("pending")
