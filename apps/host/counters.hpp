@@ -21,14 +21,20 @@ struct call_stats {
 /// Counts calls, from any thread.
 class call_counters {
   public:
-    /// Never shows a call that has ended and not begun.
     call_stats now() const noexcept;
+    /// Counts a call that was answered as soon as it began.
+    void add(const oocrpc::message& answer) noexcept;
+    /// The same, and it threw.
+    void add(const std::exception_ptr& thrown) noexcept;
 
   private:
     friend class counted_call;
     using counter = std::atomic<std::int64_t>;
 
-    counter begun_{0};
+    static counter call_counters::* kind_of(const oocrpc::message& answer) noexcept;
+    static counter call_counters::* kind_of(const std::exception_ptr& thrown) noexcept;
+
+    counter running_{0}; // but for calls that are answered as soon as they begin
     counter finished_{0};
     counter failed_{0};
     counter cancelled_{0};
@@ -38,7 +44,7 @@ class call_counters {
 class counted_call {
   public:
     explicit counted_call(call_counters& in) noexcept : in_(&in) {
-        in.begun_.fetch_add(1, std::memory_order_relaxed);
+        in.running_.fetch_add(1, std::memory_order_relaxed);
     }
     counted_call(counted_call&& other) noexcept : in_(std::exchange(other.in_, nullptr)) {}
     ~counted_call() { end(&call_counters::cancelled_); }
@@ -51,13 +57,16 @@ class counted_call {
 
   private:
     void end(call_counters::counter call_counters::* how) noexcept {
-        if (in_) (std::exchange(in_, nullptr)->*how).fetch_add(1, std::memory_order_release);
+        auto* in = std::exchange(in_, nullptr);
+        if (!in) return;
+        (in->*how).fetch_add(1, std::memory_order_relaxed);
+        in->running_.fetch_sub(1, std::memory_order_release);
     }
 
     call_counters* in_;
 };
 
-/// A layer: counts the calls of `inner`. Allocates nothing for one that is answered at once.
+/// A layer: counts the calls of `inner`. Allocates nothing for one that needs no coroutine.
 oocrpc::handler counted(oocrpc::handler inner, std::shared_ptr<call_counters> counters);
 
 } // namespace host

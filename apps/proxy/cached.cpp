@@ -38,7 +38,7 @@ awaitable<message> wait_for(std::shared_ptr<reply_cache> replies, context& c, me
 
 handler cached(handler inner, std::shared_ptr<reply_cache> replies) {
     return [inner = std::move(inner),
-            replies = std::move(replies)](context& c, message call) -> maybe_awaitable<message> {
+            replies = std::move(replies)](context& c, message&& call) -> maybe_awaitable<message> {
         if (c.oneway() || !replies->covers(call.method)) return inner(c, std::move(call));
         const bool extended = call.id != 0; // others take no metadata
         if (const auto* found = replies->find(call, c.meta())) {

@@ -7,10 +7,6 @@
 namespace oocrpc::proxy {
 namespace {
 
-awaitable<message> forward_call(std::shared_ptr<upstreams> to, message call) {
-    co_return co_await to->exchange(std::move(call));
-}
-
 awaitable<message> forward_stream(std::shared_ptr<upstreams> to, context& c, message call) {
     // The window bounds what waits here; the caller's may be larger than what we want to hold.
     const auto window = std::min(c.credit(), caller::default_window);
@@ -25,12 +21,14 @@ awaitable<message> forward_stream(std::shared_ptr<upstreams> to, context& c, mes
 } // namespace
 
 handler forward(std::shared_ptr<upstreams> to) {
-    return [to = std::move(to)](context& c, message call) -> maybe_awaitable<message> {
-        call.own();
+    return [to = std::move(to)](context& c, message&& call) -> maybe_awaitable<message> {
         call.meta = c.meta();
-        if (c.streaming() && !c.oneway()) return forward_stream(to, c, std::move(call));
+        if (c.streaming() && !c.oneway()) {
+            call.own();
+            return forward_stream(to, c, std::move(call));
+        }
         call.credit = 0;
-        return forward_call(to, std::move(call));
+        return to->pass(c, std::move(call));
     };
 }
 

@@ -86,7 +86,7 @@ awaitable<message> describe(service own, std::shared_ptr<upstreams> to, context&
 
 handler with_upstream_methods(service own, std::shared_ptr<upstreams> to) {
     return [own = std::move(own), to = std::move(to)](context& c,
-                                                      message call) -> maybe_awaitable<message> {
+                                                      message&& call) -> maybe_awaitable<message> {
         const bool lists = call.method == built_in::list.name();
         if (!lists && call.method != built_in::describe.name()) return own(c, std::move(call));
         call.own();

@@ -70,7 +70,9 @@ class reply_cache : public std::enable_shared_from_this<reply_cache> {
                                              fetcher fetch);
 
     /// Whether the calls of that method are cached.
-    bool covers(std::string_view method) const { return rules_.methods.contains(method); }
+    bool covers(std::string_view method) const {
+        return !rules_.methods.empty() && rules_.methods.contains(method);
+    }
 
     /// The fresh entry for a call with that metadata; null where there is none, or while a fetch is
     /// under way. Takes no memory. Valid until the cache is used again.

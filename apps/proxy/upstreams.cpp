@@ -20,7 +20,10 @@ class upstreams::server : public client, public std::enable_shared_from_this<ser
   public:
     using client::client;
 
-    connection_ptr ready() { return target_->ready(); }
+    connection_ptr ready() {
+        auto* c = target_->ready();
+        return c ? c->shared_from_this() : nullptr;
+    }
     awaitable<connection_ptr> acquire() {
         auto when = deadline::none(); // but what is inherited, which is a point in time
         co_return co_await target_->acquire(when);
@@ -107,6 +110,38 @@ awaitable<upstreams::connection_ptr> upstreams::acquire_any() {
         }
     }
     throw rpc_error(errc::unavailable, std::move(reasons));
+}
+
+/// Answers a call of `c` with what its upstream call brings.
+class upstreams::answered : public pending<message>::completion {
+  public:
+    answered(context& c, std::shared_ptr<counters> counters)
+        : completion(c.later()),
+          context_(c),
+          place_(std::move(counters)) {}
+
+    void operator()(message&& answer) {
+        place_.answered = !context_.cancelled();
+        completion::operator()(std::move(answer));
+    }
+
+  private:
+    context& context_;
+    place place_;
+};
+
+maybe_awaitable<message> upstreams::pass(context& c, message&& call) {
+    const auto to = ready();
+    if (!to) {
+        call.own();
+        return exchange(std::move(call));
+    }
+    call_options options;
+    auto until = c.deadline();
+    if (until) until.origin = deadline_origin::inherited;
+    options.when = deadline::fixed(until);
+    to->async_exchange(std::move(call), std::move(options), answered(c, counters_));
+    return c.later();
 }
 
 awaitable<message> upstreams::exchange(message call) {

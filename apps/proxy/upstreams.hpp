@@ -5,6 +5,8 @@
 #include <vector>
 
 #include <oocrpc/client.hpp>
+#include <oocrpc/context.hpp>
+#include <oocrpc/handler.hpp>
 
 namespace oocrpc::proxy {
 
@@ -34,6 +36,9 @@ class upstreams : public std::enable_shared_from_this<upstreams> {
     /// what it refers to. The answer may view the read buffer: it is valid until the awaiting
     /// coroutine suspends.
     awaitable<message> exchange(message call);
+    /// The same as the answer of a handler: where a server is connected it takes no coroutine, and
+    /// `call` may view what it refers to.
+    maybe_awaitable<message> pass(context& c, message&& call);
     /// The same with an answer that owns its bytes.
     awaitable<message> fetch(message call);
     /// A call that takes a stream, `window` items of it at a time, with the deadline of the call
@@ -57,6 +62,7 @@ class upstreams : public std::enable_shared_from_this<upstreams> {
   private:
     class server;
     class place;
+    class answered;
     using connection_ptr = std::shared_ptr<connection>;
 
     upstreams(any_io_executor executor, std::vector<std::string> urls, client_options options);
