@@ -67,7 +67,8 @@ class characters {
 
 std::optional<secret> saslprep(std::string_view text) {
     if (is_visible_ascii(text)) return secret(text);
-    if (!bson::is_utf8(text)) return {};
+    // libidn would take a NUL, which is prohibited, for the end, and forget what comes after it.
+    if (!bson::is_utf8(text) || text.find('\0') != text.npos) return {};
     characters of_text(text);
     if (!of_text.prepare()) return {};
     return of_text.utf8();

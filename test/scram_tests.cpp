@@ -147,6 +147,9 @@ TEST_CASE("SASLprep maps, composes and refuses characters of one to four bytes")
     CHECK(prepared("\u0627a\u0627") == "refused"); // both directions
     CHECK(prepared("\u0627\u0628") == "\u0627\u0628");
     CHECK(prepared("\x7f") == "refused");
+    for (const auto nul : {std::string_view("\0", 1), std::string_view("a\0b", 3),
+                           std::string_view("\u00e9\0", 3)}) // not the end of anything
+        CHECK(prepared(nul) == "refused");
     CHECK(prepared("\u0221") == "refused");     // Unicode 3.2 does not have it
     CHECK(prepared("\U0001f600") == "refused"); // nor this
     CHECK(prepared("\ue000") == "refused");     // private use
