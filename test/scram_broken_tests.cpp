@@ -62,13 +62,13 @@ const std::string& words(const scram_vector& v, int number) {
     return *all[number];
 }
 
-/// Every message of every vector.
+/// Every message of a vector of each mechanism.
 void for_each_message(const std::function<void(const scram_vector&, int, const std::string&)>& f) {
-    for (const auto& v : scram_vectors())
+    for (const auto* v : {&scram_vectors().front(), &scram_vectors().back()})
         for (int number = 0; number < 4; ++number) {
-            CAPTURE(v.source);
+            CAPTURE(v->source);
             CAPTURE(number);
-            f(v, number, words(v, number));
+            f(*v, number, words(*v, number));
         }
 }
 
