@@ -105,9 +105,9 @@ std::uint32_t user_store::usual_iterations(mechanism m) const {
 }
 
 scram::credentials user_store::credentials(mechanism m, std::string_view name) const {
-    auto made_up = scram::decoy(m, secret_, name, usual_iterations(m));
+    const auto made_up = scram::decoy(m, secret_, name, usual_iterations(m));
     const auto* found = own(m, find(name));
-    return found ? *found : std::move(made_up);
+    return found ? *found : made_up; // a copy of either, which takes as long
 }
 
 std::vector<mechanism> user_store::mechanisms(std::string_view name) const {

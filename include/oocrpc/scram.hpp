@@ -26,7 +26,7 @@ inline constexpr std::size_t max_message = 4096;
 /// Bytes of a password.
 inline constexpr std::size_t max_password = 1024;
 /// The iterations that a client accepts: fewer make a stolen key cheap to break (RFC 7677), more
-/// make it work for whoever claims to be the server, here for half a second at most.
+/// make it work for whoever claims to be the server, here for half a second or so.
 inline constexpr std::uint32_t least_iterations = 4096, most_iterations = 1'000'000;
 /// Iterations of new credentials: those of MongoDB, 10,000 and 15,000.
 std::uint32_t default_iterations(mechanism m) noexcept;

@@ -22,6 +22,7 @@ bool same(const oocrpc::message& a, const oocrpc::message& b) {
 
 /// What was read can be written, unless it does not fit, and is read as the same again.
 void write_back(const oocrpc::message& m) {
+    if (m.kind == oocrpc::message_kind::item && m.id == 0) return; // base peers know no items
     oocrpc::native_codec codec(largest);
     oocrpc::byte_buffer out;
     const auto how = codec.encode(m, out);
