@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <deque>
 #include <iostream>
+#include <optional>
+#include <stdexcept>
 
 #include <oocrpc/version.hpp>
 
@@ -14,6 +16,7 @@
 #include "host_options.hpp"
 #include "nearest.hpp"
 #include "run.hpp"
+#include "user_command.hpp"
 
 namespace host {
 namespace {
@@ -97,6 +100,8 @@ class command_line {
     CLI::App& app() noexcept { return app_; }
     /// What is asked for. Throws failure(usage_error) for unknown options and names.
     request parsed() const;
+    /// Nothing unless the command `user` is given. Throws as parsed() does.
+    std::optional<user_request> users() const;
 
   private:
     struct subcommand {
@@ -105,8 +110,9 @@ class command_line {
         std::unique_ptr<options_of> options;
     };
     void add_plugin(const known_plugin& k);
+    void add_user_command();
     const subcommand* chosen() const;
-    void refuse_unknown(const subcommand* s) const;
+    void refuse_unknown(const CLI::App* chosen) const;
 
     const program& program_;
     plugins& known_;
@@ -114,6 +120,9 @@ class command_line {
     std::vector<subcommand> subcommands_; // of a flat program: the one that it is
     std::unique_ptr<options_of> own_;
     std::unique_ptr<options_of> host_;
+    CLI::App* user_ = nullptr; ///< null: a flat program has no such command
+    std::unique_ptr<options_of> user_options_;
+    std::vector<std::string> user_words_; ///< the action, and a name
 };
 
 command_line::command_line(const program& p, plugins& known)
@@ -126,6 +135,7 @@ command_line::command_line(const program& p, plugins& known)
     app_.allow_extras();
     app_.require_subcommand(0, 1);
     for (const auto& k : known.all()) add_plugin(k);
+    if (!p.flat) add_user_command();
     own_ = std::make_unique<options_of>(app_, p.offered(program_options()), "Options", false);
     host_ = std::make_unique<options_of>(app_, p.offered(host_options()), "Host options", false);
 }
@@ -143,13 +153,21 @@ void command_line::add_plugin(const known_plugin& k) {
     subcommands_.push_back({&k, app, std::make_unique<options_of>(*app, k.options, group, true)});
 }
 
+void command_line::add_user_command() {
+    user_ = app_.add_subcommand(std::string(user_command), user_description);
+    user_->allow_extras();
+    user_->add_option("ACTION", user_words_, "add, remove, list or passwd, and the user's name")
+        ->option_text("[NAME]");
+    user_options_ = std::make_unique<options_of>(*user_, user_options(), "Options", false);
+}
+
 const command_line::subcommand* command_line::chosen() const {
     for (const auto& s : subcommands_)
         if (program_.flat || s.app->parsed()) return &s;
     return nullptr;
 }
 
-void command_line::refuse_unknown(const subcommand* s) const {
+void command_line::refuse_unknown(const CLI::App* chosen) const {
     const auto rest = app_.remaining(true);
     if (rest.empty()) return;
     const auto word = rest.front().substr(0, rest.front().find('='));
@@ -157,14 +175,14 @@ void command_line::refuse_unknown(const subcommand* s) const {
     if (word.starts_with("-")) {
         std::vector<std::string> names;
         // The plugin's own come first, as of two that are equally near the first is named.
-        if (s)
-            for (const auto* o : s->app->get_options()) names.push_back(o->get_name());
+        if (chosen)
+            for (const auto* o : chosen->get_options()) names.push_back(o->get_name());
         for (const auto* o : app_.get_options()) names.push_back(o->get_name());
         const auto nearest = did_you_mean(word, names);
         throw failure(usage_error,
                       "unknown option '" + word + "'" + (nearest.empty() ? see : nearest));
     }
-    if (s) throw failure(usage_error, "unexpected argument '" + word + "'" + see);
+    if (chosen) throw failure(usage_error, "unexpected argument '" + word + "'" + see);
     const auto nearest = did_you_mean(word, known_.names());
     throw failure(usage_error,
                   "unknown plugin '" + word + "'" +
@@ -173,7 +191,7 @@ void command_line::refuse_unknown(const subcommand* s) const {
 
 request command_line::parsed() const {
     const auto* s = chosen();
-    refuse_unknown(s);
+    refuse_unknown(s ? s->app : nullptr);
     request r;
     r.program = program_.name;
     r.plugin = s ? s->plugin : nullptr;
@@ -193,6 +211,33 @@ request command_line::parsed() const {
         if (g.name == "list") r.what = action::list;
         if (g.name == "man") r.what = action::man;
         if (g.name == "completion") r.shell = g.values.front(), r.what = action::completion;
+    }
+    return r;
+}
+
+std::optional<user_request> command_line::users() const {
+    if (!user_ || !user_->parsed()) return {};
+    refuse_unknown(user_);
+    if (!own_->given().empty() || !host_->given().empty())
+        throw failure(usage_error, "user takes no options of the host");
+    const std::vector<std::string> known(user_actions().begin(), user_actions().end());
+    const auto all = "add, remove, list or passwd";
+    if (user_words_.empty())
+        throw failure(usage_error, std::string("user needs an action: ") + all);
+    user_request r{user_words_.front(), {}, oocrpc::option_values(user_options())};
+    if (std::ranges::find(known, r.action) == known.end()) {
+        const auto nearest = did_you_mean(r.action, known);
+        throw failure(usage_error, "user: unknown action '" + r.action + "'" +
+                                       (nearest.empty() ? std::string("; it is ") + all : nearest));
+    }
+    if (user_words_.size() > 2)
+        throw failure(usage_error, "unexpected argument '" + user_words_[2] + "'");
+    if (user_words_.size() == 2) r.name = user_words_[1];
+    try {
+        for (auto& g : user_options_->given())
+            r.options.set(g.name, std::move(g.values), "command line");
+    } catch (const std::invalid_argument& e) {
+        throw failure(usage_error, e.what());
     }
     return r;
 }
@@ -234,7 +279,10 @@ int main(const program& p, const std::vector<const oocrpc::plugin*>& built_in, i
     plugins known(p.name, built_in);
     load_plugins(p.offered(host_options()), known, argc, argv);
     command_line line(p, known);
-    return main(line.app(), argc, argv, [&] { return obey(p, line.parsed(), known); });
+    return main(line.app(), argc, argv, [&] {
+        if (const auto users = line.users()) return manage_users(*users);
+        return obey(p, line.parsed(), known);
+    });
 }
 
 } // namespace host

@@ -23,11 +23,17 @@ std::string words_of(std::span<const option> table) {
     return words;
 }
 
-std::string names_of(const plugins& known, char separator) {
-    std::string all;
-    for (const auto& name : known.names())
-        all += (all.empty() ? "" : std::string(1, separator)) + name;
-    return all;
+std::string names_of(const std::vector<named_command>& all, char separator) {
+    std::string names;
+    for (const auto& c : all) names += (names.empty() ? "" : std::string(1, separator)) + c.name;
+    return names;
+}
+
+/// With blanks before them.
+std::string actions_of(const named_command& c) {
+    std::string words;
+    for (const auto action : c.actions) words += " " + std::string(action);
+    return words;
 }
 
 std::string choices_of(const option& o) {
@@ -68,7 +74,7 @@ void bash_values(std::string& script, std::span<const option> table) {
     }
 }
 
-std::string bash(const program& p, const plugins& known) {
+std::string bash(const program& p, const std::vector<named_command>& all) {
     const auto own = own_options(p);
     auto script = "# Completions of " + p.name + " for bash.\n" + function_of(p) + "() {\n" +
                   R"(    local word=${COMP_WORDS[COMP_CWORD]} name= one
@@ -76,21 +82,20 @@ std::string bash(const program& p, const plugins& known) {
 )";
     if (!p.flat)
         script += "    for one in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n        case $one in " +
-                  names_of(known, '|') + ") name=$one; break ;; esac\n    done\n";
+                  names_of(all, '|') + ") name=$one; break ;; esac\n    done\n";
     script += "    case $name:${COMP_WORDS[COMP_CWORD-1]} in\n";
     bash_values(script, own);
-    for (const auto& k : known.all()) {
+    for (const auto& c : all) {
         std::string values;
-        bash_values(values, k.options);
-        script += p.flat ? values : replaced(values, '*', k.of->name);
+        bash_values(values, c.options);
+        script += p.flat ? values : replaced(values, '*', c.name);
     }
     script +=
         "    *)\n        local words=" + shell_quoted(words_of(own)) + "\n        case $name in\n";
-    if (!p.flat)
-        script += "        '') words+=" + shell_quoted(" " + names_of(known, ' ')) + " ;;\n";
-    for (const auto& k : known.all())
-        script += "        " + std::string(p.flat ? "''" : k.of->name) +
-                  ") words+=" + shell_quoted(" " + words_of(k.options)) + " ;;\n";
+    if (!p.flat) script += "        '') words+=" + shell_quoted(" " + names_of(all, ' ')) + " ;;\n";
+    for (const auto& c : all)
+        script += "        " + (p.flat ? "''" : c.name) +
+                  ") words+=" + shell_quoted(actions_of(c) + " " + words_of(c.options)) + " ;;\n";
     return script + "        esac\n        COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n" +
            "    esac\n}\ncomplete -F " + function_of(p) + " " + p.name + "\n";
 }
@@ -121,21 +126,25 @@ std::string zsh_options(std::span<const option> table) {
     return lines;
 }
 
-std::string zsh(const program& p, const plugins& known) {
+std::string zsh_actions(const named_command& c) {
+    if (c.actions.empty()) return {};
+    return "    " + shell_quoted("2:action:(" + actions_of(c).substr(1) + ")") + "\n";
+}
+
+std::string zsh(const program& p, const std::vector<named_command>& all) {
     auto script = "#compdef " + p.name + "\n# Completions of " + p.name +
                   " for zsh.\nlocal -a options\noptions=(\n" + zsh_options(own_options(p));
     if (p.flat) {
-        for (const auto& k : known.all()) script += zsh_options(k.options);
+        for (const auto& c : all) script += zsh_options(c.options);
         return script + ")\n_arguments $options\n";
     }
     std::string names;
-    for (const auto& k : known.all())
-        names += " " + std::string(k.of->name) + "\\:\"" +
-                 replaced(zsh_word(k.of->description), '"', "\\\"") + "\"";
+    for (const auto& c : all)
+        names += " " + c.name + "\\:\"" + replaced(zsh_word(c.description), '"', "\\\"") + "\"";
     script += "    " + shell_quoted("1:plugin:((" + names.substr(1) + "))") +
-              "\n)\ncase ${words[(r)(" + names_of(known, '|') + ")]} in\n";
-    for (const auto& k : known.all())
-        script += std::string(k.of->name) + ") options+=(\n" + zsh_options(k.options) + ") ;;\n";
+              "\n)\ncase ${words[(r)(" + names_of(all, '|') + ")]} in\n";
+    for (const auto& c : all)
+        script += c.name + ") options+=(\n" + zsh_actions(c) + zsh_options(c.options) + ") ;;\n";
     return script + "esac\n_arguments $options\n";
 }
 
@@ -160,16 +169,18 @@ std::string fish_options(const program& p, std::span<const option> table, const 
     return lines;
 }
 
-std::string fish(const program& p, const plugins& known) {
+std::string fish(const program& p, const std::vector<named_command>& all) {
     auto script = "# Completions of " + p.name + " for fish.\ncomplete -c " + p.name + " -f\n" +
                   fish_options(p, own_options(p), "");
-    for (const auto& k : known.all()) {
-        const std::string name = k.of->name;
+    for (const auto& c : all) {
         if (!p.flat)
-            script += "complete -c " + p.name + " -n __fish_use_subcommand -a " + name + " -d " +
-                      fish_quoted(k.of->description) + "\n";
-        const auto seen = " -n '__fish_seen_subcommand_from " + name + "'";
-        script += fish_options(p, k.options, p.flat ? "" : seen);
+            script += "complete -c " + p.name + " -n __fish_use_subcommand -a " + c.name + " -d " +
+                      fish_quoted(c.description) + "\n";
+        const auto seen = " -n '__fish_seen_subcommand_from " + c.name + "'";
+        if (!c.actions.empty())
+            script += "complete -c " + p.name + seen + " -a " +
+                      fish_quoted(actions_of(c).substr(1)) + "\n";
+        script += fish_options(p, c.options, p.flat ? "" : seen);
     }
     return script;
 }
@@ -177,8 +188,9 @@ std::string fish(const program& p, const plugins& known) {
 } // namespace
 
 std::string completion(const program& p, const plugins& known, std::string_view shell) {
-    if (shell == "bash") return bash(p, known);
-    return shell == "zsh" ? zsh(p, known) : fish(p, known);
+    const auto all = commands_of(p, known);
+    if (shell == "bash") return bash(p, all);
+    return shell == "zsh" ? zsh(p, all) : fish(p, all);
 }
 
 } // namespace host

@@ -124,7 +124,38 @@ constexpr option serving_table[] = {
      .most = 1e9},
 };
 
+constexpr option user_table[] = {
+    {.name = "file",
+     .type = file,
+     .help = "The file of the users; add makes it where there is none",
+     .fallback = "users.toml"},
+    {.name = "role",
+     .help = "A role of the new user, which the file defines; a new file defines admin, who may "
+             "call everything",
+     .value_name = "ROLE",
+     .repeated = true},
+    {.name = "password-file",
+     .type = file,
+     .help = "Take the password from this file instead of asking for it on the terminal"},
+    {.name = "password-stdin",
+     .type = flag,
+     .help = "Take the password from stdin, which is no terminal"},
+    {.name = "no-password",
+     .type = flag,
+     .help = "The user has none, but a client certificate, whose subject is the name"},
+};
+
+constexpr std::string_view user_words[] = {"add", "remove", "list", "passwd"};
+
 } // namespace
+
+std::span<const option> user_options() {
+    return user_table;
+}
+
+std::span<const std::string_view> user_actions() {
+    return user_words;
+}
 
 std::span<const option> program_options() {
     return program_table;

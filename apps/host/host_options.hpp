@@ -16,6 +16,12 @@ std::span<const oocrpc::option> program_options();
 std::span<const oocrpc::option> host_options();
 /// How a plugin serves: --listen and the limits. Beside the options of every plugin that does.
 std::span<const oocrpc::option> serving_options();
+/// Of the command `user`. Only on the command line.
+std::span<const oocrpc::option> user_options();
+/// What `user` does, in the order of its help: `add`, `list` and so on.
+std::span<const std::string_view> user_actions();
+inline constexpr std::string_view user_command = "user";
+inline constexpr auto user_description = "Adds, removes and lists users, and sets passwords";
 
 /// Whether the process leaves the terminal: --daemon, unless --nodaemon.
 bool becomes_daemon(const oocrpc::option_values& host);

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "documents.hpp"
+#include "host_options.hpp"
 
 namespace host {
 namespace {
@@ -51,6 +52,29 @@ std::string list_of(const plugins& known) {
     std::vector<row> rows;
     for (const auto& k : known.all()) rows.push_back({k.of->name, k.of->description, k.file});
     return columns(rows);
+}
+
+std::string list_of(const oocrpc::user_store& users) {
+    const auto add_to = [](std::string& all, std::string_view one) {
+        all += (all.empty() ? "" : ",") + std::string(one);
+    };
+    std::vector<row> rows;
+    for (const auto& [name, one] : users.users()) {
+        std::string roles, mechanisms;
+        for (const auto& role : one.roles) add_to(roles, role);
+        for (const auto& c : one.credentials) add_to(mechanisms, to_string(c.of));
+        rows.push_back({name, roles.empty() ? "-" : roles, mechanisms.empty() ? "-" : mechanisms});
+    }
+    return columns(rows);
+}
+
+std::vector<named_command> commands_of(const program& p, const plugins& known) {
+    std::vector<named_command> all;
+    for (const auto& k : known.all()) all.push_back({k.of->name, k.of->description, k.options});
+    if (!p.flat)
+        all.push_back(
+            {std::string(user_command), user_description, user_options(), user_actions()});
+    return all;
 }
 
 std::string shown(const settings& s) {

@@ -82,6 +82,33 @@ With the name of a plugin the keys are the options of the plugin and of the host
 In the environment the options of a plugin count only then.
 )";
 
+constexpr auto of_users = R"(.SH USERS
+.B user add
+adds a user,
+.B user passwd
+gives a new password,
+.B user remove
+removes the user, and
+.B user list
+names all, with their roles and the ways in which they can log in.
+The password is asked for on the terminal and never part of the command line.
+.PP
+The file is in TOML.
+What is kept of a password are the keys of SCRAM, from which it cannot be read.
+Roles are defined by hand:
+.PP
+.nf
+.RS 4
+[roles]                 # a method, all of a service, or all
+admin = ["*"]
+reader = ["demo.*", "poetry.get_poem"]
+.RE
+.fi
+.PP
+It must not be readable by others than its owner and group, nor writable by its group.
+.PP
+)";
+
 constexpr auto at_end = R"(.SH SIGNALS
 .TP
 .BR SIGTERM ", " SIGINT
@@ -107,7 +134,9 @@ std::string man_page(const program& p, const plugins& known) {
         page += ".RI [ OPTION ...]\n";
     else
         page += ".RI [ \"HOST OPTION\" ...]\n.I NAME\n.RI [ OPTION ...]\n.br\n.B " +
-                escaped(p.name) + "\n.RI [ \"HOST OPTION\" ...]\n.B \\-\\-config\n.I FILE\n";
+                escaped(p.name) +
+                "\n.RI [ \"HOST OPTION\" ...]\n.B \\-\\-config\n.I FILE\n.br\n.B " +
+                escaped(p.name) + " user\n.I ACTION\n.RI [ NAME ]\n.RI [ OPTION ...]\n";
     page += ".SH OPTIONS\n";
     add_options(page, p.offered(program_options()));
     for (const auto& k : known.all()) {
@@ -119,7 +148,10 @@ std::string man_page(const program& p, const plugins& known) {
     page += ".SH HOST OPTIONS\n";
     if (!p.flat) page += "They can be given before and after the name of the plugin.\n";
     add_options(page, p.offered(host_options()));
-    return page + after_options + (p.flat ? of_one : of_trees) + at_end;
+    if (p.flat) return page + after_options + of_one + at_end;
+    page += of_users;
+    add_options(page, user_options());
+    return page + after_options + of_trees + at_end;
 }
 
 } // namespace host

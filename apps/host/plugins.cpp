@@ -72,6 +72,8 @@ plugins::plugins(std::string program, const std::vector<const oocrpc::plugin*>& 
 void plugins::add(const oocrpc::plugin& p, std::string file) {
     if (!p.name || !is_name(p.name) || !p.description || !p.make)
         throw std::invalid_argument("its descriptor lacks a name, a description or a factory");
+    if (p.name == user_command)
+        throw std::invalid_argument("'user' is a command of the host, and no plugin's name");
     if (find(p.name))
         throw std::invalid_argument("there is a plugin '" + std::string(p.name) + "' already");
     all_.push_back({&p, table_of(p), std::move(file)});

@@ -30,6 +30,8 @@
 #include <oocrpc/plugin.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/result.hpp>
+#include <oocrpc/scram.hpp>
+#include <oocrpc/secret.hpp>
 #include <oocrpc/server.hpp>
 #include <oocrpc/service.hpp>
 #include <oocrpc/streaming.hpp>
@@ -38,5 +40,6 @@
 #include <oocrpc/task_list.hpp>
 #include <oocrpc/unhandled.hpp>
 #include <oocrpc/url.hpp>
+#include <oocrpc/user_store.hpp>
 #include <oocrpc/version.hpp>
 #include <oocrpc/when.hpp>

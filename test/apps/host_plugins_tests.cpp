@@ -39,6 +39,14 @@ TEST_CASE("two plugins of one name are refused") {
                          "there is a plugin 'quiet' already", std::invalid_argument);
 }
 
+TEST_CASE("a plugin may not have the name of a command") {
+    const oocrpc::plugin user{oocrpc::plugin_abi,      "user", "Takes over", {}, false,
+                              host::test::make_nothing};
+    CHECK_THROWS_WITH_AS(host::plugins("oocrpcd", {&user}),
+                         "'user' is a command of the host, and no plugin's name",
+                         std::invalid_argument);
+}
+
 TEST_CASE("options of a plugin may not be taken for others") {
     static constexpr option threads[] = {{.name = "threads", .help = "mine"}};
     static constexpr option name[] = {{.name = "name", .help = "mine"}};

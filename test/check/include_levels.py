@@ -18,9 +18,10 @@ LEVELS = [
     "error value byte_buffer asio clock timer* promise* result when deadline task_group task_list unhandled "
     "pending as_awaitable sleep* suspension child_group tuple_group endian unique_function queue "
     "version url uri "
-    "limits metadata random_bits",
+    "limits metadata random_bits secret",
     # 1: BSON, messages, and what is said of calls
-    "bson* reflect* read_value message call_deadline call_options description uri_options",
+    "bson* reflect* read_value message call_deadline call_options description uri_options "
+    "scram* saslprep user_store",
     # 2: codecs and the dispatcher
     "codec native_codec native_writing detecting_codec mongodb_server_codec mongodb_client_codec dispatcher "
     "wire* crc32c compression command_names command_reading errors legacy_requests "
@@ -44,7 +45,7 @@ LEVELS = [
 SANS_IO = ("bson* reflect* message metadata codec *_codec dispatcher "
            "wire* crc32c compression command_names command_reading errors legacy_requests "
            "pending_requests server_answers server_codec* outgoing_requests handshake "
-           "reply_reading client_codec* elements values")
+           "reply_reading client_codec* elements values scram* saslprep user_store")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
