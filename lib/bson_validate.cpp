@@ -55,7 +55,7 @@ bool is_utf8(std::string_view text) noexcept {
 }
 
 validator::pointer validator::fail(pointer at, std::string_view what) noexcept {
-    fault_ = {static_cast<std::size_t>(at - begin_), what};
+    if (!found()) fault_ = {static_cast<std::size_t>(at - begin_), what};
     return nullptr;
 }
 

@@ -77,7 +77,8 @@ class validator {
     template <std::size_t N> bool next(const char (&key)[N], value_view& v) noexcept {
         if (depth_ > level_ && !leave(level_)) return false;
         const auto at = p_, from = at + 1 + N;
-        if (end_ - at <= static_cast<std::ptrdiff_t>(1 + N) || std::memcmp(at + 1, key, N) != 0)
+        if (end_ - at <= static_cast<std::ptrdiff_t>(1 + N) || *at == 0 ||
+            std::memcmp(at + 1, key, N) != 0)
             return false;
         return take(at, from, v);
     }

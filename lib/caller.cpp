@@ -6,6 +6,8 @@
 namespace oocrpc {
 
 awaitable<detail::acquired> detail::acquire(std::shared_ptr<call_target> from, deadline when) {
+    // Asio would post, and lose a cancel meanwhile, what ends without having waited.
+    co_await asio::post(use_awaitable);
     acquired found;
     found.when = when;
     found.on = co_await from->acquire(found.when);

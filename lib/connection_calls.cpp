@@ -102,6 +102,7 @@ void connection::put_call(const message& call) {
         if (!call.oneway || codec_->ids() == reply_ids::unknown) dispatcher_.sent(call.id);
         // Nobody will answer: it is done once it is on its way.
         if (call.oneway) {
+            flush(); // leaves before whoever waits for that goes on
             refuse(dispatcher_.settle(call.id), message::reply(call.id, {bson::type::null, {}}));
             // Nor does a peer with ids show itself by such calls, whose places would fill the
             // order.

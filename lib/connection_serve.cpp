@@ -8,9 +8,11 @@
 namespace oocrpc {
 namespace {
 
-// Contexts that are kept for the next calls, and bytes that each may keep for them.
+// Contexts that are kept for the next calls, and bytes that each may keep for them. They belong to
+// the thread, so that a connection on which nothing happens keeps none.
 constexpr std::size_t spare_contexts = 64;
 constexpr std::size_t spare_bytes = 4096;
+thread_local std::vector<std::unique_ptr<context>> spare;
 // An error that cannot travel as it is travels with that much of its text.
 constexpr std::size_t most_detail = 1024;
 
@@ -25,18 +27,24 @@ std::string legible(std::string_view text) {
 } // namespace
 
 std::unique_ptr<context> connection::take_context() {
-    if (spare_.empty()) return std::make_unique<context>(*this);
-    auto c = std::move(spare_.back());
-    spare_.pop_back();
+    if (spare.empty()) return std::make_unique<context>(*this);
+    auto c = std::move(spare.back());
+    spare.pop_back();
     return c;
 }
 
 void connection::release(std::unique_ptr<context> c) {
-    if (spare_.size() >= spare_contexts || c->scratch_.capacity() > spare_bytes ||
+    if (c->later_.under_way()) { // nobody waits for that answer any more, but it will come
+        auto& later = c->later_;
+        later.receive([self = c->connection_->shared_from_this(),
+                       c = std::move(c)](message&&) mutable { release(std::move(c)); });
+        return later.signal().emit(asio::cancellation_type::terminal);
+    }
+    if (spare.size() >= spare_contexts || c->scratch_.capacity() > spare_bytes ||
         c->method_.capacity() > spare_bytes)
         return;
     c->end();
-    spare_.push_back(std::move(c));
+    spare.push_back(std::move(c));
 }
 
 void connection::on_call(message& call) {
@@ -45,7 +53,7 @@ void connection::on_call(message& call) {
     peer_has_ids_ |= call.id > 0;
     if (state_ == state::draining) say_goaway();
     auto c = take_context();
-    c->begin(call);
+    c->begin(*this, call);
     c->begun_ = batch_time_;
     if (call.timeout_ms >= 0)
         c->deadline_ = call_deadline::after(std::chrono::milliseconds(call.timeout_ms), batch_time_,
@@ -91,19 +99,40 @@ void connection::run(std::unique_ptr<context> c, awaitable<message> work) {
     runners_->run(shared_from_this(), std::move(c), std::move(work));
 }
 
+/// A call that a callback will answer, or give up.
+struct connection::open_call {
+    open_call(std::shared_ptr<connection> s, std::unique_ptr<context> c)
+        : self(std::move(s)),
+          call(std::move(c)) {}
+    open_call(open_call&&) noexcept = default;
+    ~open_call() {
+        if (call && self->state_ != state::closed)
+            end(message::error(0, errc::internal, "the call was given up"));
+    }
+    void operator()(message&& reply) { end(std::move(reply)); }
+    void end(message&& reply) {
+        auto c = std::move(call);
+        c->signal_ = nullptr;
+        self->finish(*c, std::move(reply));
+        release(std::move(c));
+    }
+
+    std::shared_ptr<connection> self;
+    std::unique_ptr<context> call;
+};
+
 void connection::wait_for(std::unique_ptr<context> c, pending<message>& answer) {
     auto& call = *c;
     call.key_ = dispatcher_.begin_call(call.wire_id_, &call, !call.oneway_);
     if (call.deadline_) arm(call.deadline_.at);
     call.signal_ = &answer.signal();
-    answer.receive([self = shared_from_this(), c = std::move(c)](message&& reply) mutable {
-        c->signal_ = nullptr;
-        self->finish(*c, std::move(reply));
-        self->release(std::move(c));
-    });
+    const bool cancelled = call.cancelled_; // by a layer, before
+    answer.receive(open_call(shared_from_this(), std::move(c)));
+    if (cancelled) answer.signal().emit(asio::cancellation_type::terminal);
 }
 
 void connection::finish(context& c, message&& reply) {
+    c.tell_end(reply);
     if (c.expired_ && reply.fault && reply.fault->code == static_cast<int>(errc::cancelled))
         reply = message::error(0, errc::deadline_exceeded, c.deadline_.text());
     c.collect_into(reply);

@@ -2,13 +2,16 @@
 
 #include "collected.hpp"
 #include <oocrpc/connection.hpp>
+#include <oocrpc/unhandled.hpp>
 
 namespace oocrpc {
 
-context::context(connection& c) : connection_(c), later_(c.get_executor()) {}
+context::context(connection& c) : connection_(&c), later_(c.get_executor()) {}
 context::~context() = default;
 
-void context::begin(message& call) {
+void context::begin(connection& on, message& call) {
+    connection_ = &on;
+    later_.use(on.executor_);
     if (method_ != call.method) method_.assign(call.method); // the last call was often the same
     meta_ = std::move(call.meta);
     deadline_ = {};
@@ -20,7 +23,18 @@ void context::begin(message& call) {
     cancelled_ = expired_ = false;
 }
 
+void context::tell_end(const message& answer) noexcept {
+    for (auto& f : at_end_) try {
+            f(answer);
+        } catch (...) {
+            report_unhandled(std::current_exception());
+        }
+    at_end_.clear();
+}
+
 void context::end() {
+    at_end_.clear();
+    later_.reset();
     meta_ = {};
     reply_meta_ = {};
     scratch_.clear();
@@ -29,27 +43,27 @@ void context::end() {
 }
 
 void context::end_after(std::chrono::milliseconds span) {
-    const auto end = call_deadline::after(span, connection_.clock_.now(), deadline_origin::server);
+    const auto end = call_deadline::after(span, connection_->clock_.now(), deadline_origin::server);
     deadline_ = earlier(deadline_, end);
     if (!scope_) return; // the connection looks at it when the handler turns out to wait
     scope_->deadline = deadline_;
-    connection_.arm(deadline_.at);
+    connection_->arm(deadline_.at);
 }
 
 const peer_info& context::info() const noexcept {
-    return connection_.info();
+    return connection_->info();
 }
 
 const limits& context::limits() const noexcept {
-    return connection_.options_.limit;
+    return connection_->options_.limit;
 }
 
 std::shared_ptr<connection> context::shared_connection() const {
-    return connection_.shared_from_this();
+    return connection_->shared_from_this();
 }
 
 any_io_executor context::executor() const {
-    return connection_.get_executor();
+    return connection_->get_executor();
 }
 
 void context::open_stream() {
@@ -57,7 +71,7 @@ void context::open_stream() {
 }
 
 void context::cancel() {
-    connection_.cancel_running(*this);
+    connection_->cancel_running(*this);
 }
 
 std::int32_t context::take_window() noexcept {
@@ -78,15 +92,15 @@ void context::restart() {
 }
 
 std::shared_ptr<void>& context::session_slot(std::type_index which) {
-    for (auto& [type, kept] : connection_.sessions_)
+    for (auto& [type, kept] : connection_->sessions_)
         if (type == which) return kept;
-    return connection_.sessions_.emplace_back(which, nullptr).second;
+    return connection_->sessions_.emplace_back(which, nullptr).second;
 }
 
 awaitable<void> context::send(bson::value_view item) {
     open_stream();
-    if (streaming_) return connection_.send_item(*this, item);
-    return collected_->add(item, connection_.options_.limit.max_message);
+    if (streaming_) return connection_->send_item(*this, item);
+    return collected_->add(item, connection_->options_.limit.max_message);
 }
 
 } // namespace oocrpc

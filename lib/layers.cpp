@@ -28,9 +28,8 @@ template <class Ended>
 maybe_awaitable<message> observe(const handler& inner, context& c, message&& call, Ended ended) {
     try {
         auto outcome = inner(c, std::move(call));
-        if (auto* later = outcome.pending()) {
-            later->watch(
-                [ended = std::move(ended)](const message& m) mutable { ended(&m, nullptr); });
+        if (outcome.pending()) {
+            c.at_end([ended = std::move(ended)](const message& m) mutable { ended(&m, nullptr); });
             return outcome;
         }
         if (!outcome.ready()) return wait_for(outcome.wait(), std::move(ended));

@@ -9,17 +9,13 @@ namespace {
 
 using bson::type;
 using bson::value_view;
+using detail::is;
 
 constexpr std::size_t prefix = 4; // the length in front of each body
 constexpr std::size_t smallest_body = 5;
 // What a call lays around an argument: the frame, `call`, `arguments`. A value that a writer of
 // ours permits travels, whatever its place.
 constexpr std::size_t frame_depth = 3;
-
-// With the length known, comparing is a load or two.
-template <std::size_t N> bool is(std::string_view name, const char (&key)[N]) noexcept {
-    return name.size() == N - 1 && std::memcmp(name.data(), key, N - 1) == 0;
-}
 
 decoded malformed(std::string reason) {
     return {decoded::state::malformed, 0, std::move(reason)};

@@ -31,12 +31,16 @@ void runner_pool::spawn(job first) {
         const auto at = std::find_if(all.begin(), all.end(),
                                      [&](const waiting& w) { return w.self == self.get(); });
         if (at == all.end()) { // the connection is over
+            {
+                const auto never_begun = std::move(first.work); // may refer to the call
+            }
             first.owner->finish(*first.call,
                                 message::error(0, errc::cancelled, "the caller is gone"));
             return first.owner->release(std::move(first.call));
         }
         auto resume = std::move(at->resume);
-        all.erase(at);
+        std::swap(*at, all.back());
+        all.pop_back();
         self->references = self->scope->references;
         resume(std::move(first));
     });

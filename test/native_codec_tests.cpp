@@ -129,6 +129,30 @@ TEST_CASE("a one-way call says so") {
     CHECK(decode(data).oneway);
 }
 
+TEST_CASE("the first fault is told, wherever the reader looks next") {
+    byte_buffer out;
+    bson::document_writer body(out);
+    {
+        bson::document_writer outer(body, "reply");
+        bson::document_writer inner(outer, "a");
+        inner.add("s", std::string_view("text"));
+        inner.finish();
+        outer.finish();
+    }
+    body.add("id", std::int64_t{1});
+    body.finish();
+    std::string data(reinterpret_cast<const char*>(out.data()), out.size());
+    const auto text = data.find("text");
+    data[text] = '\xff';
+    message m;
+    native_codec codec;
+    const auto frame = std::string("\0\0\0", 3) + static_cast<char>(data.size()) + data;
+    const auto d =
+        codec.decode({reinterpret_cast<const std::uint8_t*>(frame.data()), frame.size()}, m);
+    CHECK(d.what == decoded::state::malformed);
+    CHECK(d.reason == "offset " + std::to_string(text) + ": string is not UTF-8");
+}
+
 TEST_CASE("a reply keeps id, result and metadata") {
     const auto n = number(3);
     auto m = message::reply(9, n);

@@ -4,6 +4,7 @@
 #include <oocrpc/context.hpp>
 #include <oocrpc/layers.hpp>
 #include <oocrpc/pending.hpp>
+#include <oocrpc/testing/unhandled_log.hpp>
 
 using namespace oocrpc;
 using namespace oocrpc::test;
@@ -44,19 +45,19 @@ struct open_calls {
 
 TEST_SUITE("pending") {
 
-TEST_CASE("a T goes to those who watch, in their order, then to the one who receives") {
+TEST_CASE("a T goes to the one who receives, one after the other") {
     asio::io_context io;
     const any_io_executor executor = io.get_executor();
     pending<std::string> p(executor);
     std::string seen;
     for (const auto* round : {"a", "b"}) {
         auto done = p.complete();
-        p.watch([&](const std::string& s) { seen += "1" + s; });
-        p.watch([&](const std::string& s) { seen += "2" + s; });
-        p.receive([&](std::string&& s) { seen += "3" + s + " "; });
+        CHECK(p.under_way());
+        p.receive([&](std::string&& s) { seen += s; });
         done(round);
+        CHECK(!p.under_way());
     }
-    CHECK(seen == "1a2a3a 1b2b3b ");
+    CHECK(seen == "ab");
 }
 
 TEST_CASE("what is brought before somebody receives it is kept") {
@@ -177,6 +178,97 @@ TEST_CASE("a coroutine of a layer awaits an answer that a callback brings") {
         co_await settle();
         CHECK(text == "2");
     });
+}
+
+TEST_CASE("an answer that nobody waits for any more reaches no other call") {
+    open_calls calls;
+    // Throws once the operation is under way: nobody will receive what it brings.
+    auto careless = [inner = calls.serve()](context& c,
+                                            message&& call) -> maybe_awaitable<message> {
+        auto outcome = inner(c, std::move(call));
+        if (c.meta().find("throw")) throw rpc_error(errc::invalid_argument, "too late");
+        return outcome;
+    };
+    serving(careless, [&](peer& p) -> awaitable<void> {
+        call_options options;
+        options.meta.set("throw", "1");
+        const auto refused = co_await outcome(p, "later", nullptr, std::move(options));
+        CHECK(refused == "invalid_argument: too late");
+        CHECK(calls.cancelled == 1);
+        std::string text;
+        auto one = [&]() -> awaitable<void> { text = co_await outcome(p, "later"); };
+        spawned a(co_await this_coro::executor, one());
+        co_await settle();
+        REQUIRE(calls.all.size() == 2);
+        calls.answer(1); // of the call that was refused
+        co_await settle();
+        CHECK(text == "");
+        calls.answer(2);
+        co_await settle();
+        CHECK(text == "2");
+    });
+}
+
+TEST_CASE("a call whose operation is given up is answered by an error") {
+    open_calls calls;
+    serving(calls.serve(), [&](peer& p) -> awaitable<void> {
+        std::string text;
+        auto one = [&]() -> awaitable<void> { text = co_await outcome(p, "later"); };
+        spawned a(co_await this_coro::executor, one());
+        co_await settle();
+        calls.all.clear();
+        co_await settle();
+        CHECK(text == "internal: the call was given up");
+    });
+}
+
+TEST_CASE("a layer that cancels the call as it begins to wait cancels its operation") {
+    open_calls calls;
+    auto hasty = [inner = calls.serve()](context& c, message&& call) -> maybe_awaitable<message> {
+        auto outcome = inner(c, std::move(call));
+        c.cancel();
+        return outcome;
+    };
+    serving(hasty, [&](peer& p) -> awaitable<void> {
+        std::string text;
+        auto one = [&]() -> awaitable<void> { text = co_await outcome(p, "later"); };
+        spawned a(co_await this_coro::executor, one());
+        co_await settle();
+        CHECK(calls.cancelled == 1);
+        calls.answer(message::error(0, errc::cancelled, "stopped"));
+        co_await settle();
+        CHECK(text == "cancelled: stopped");
+    });
+}
+
+TEST_CASE(
+    "the end of a call is told once, with its answer, and what a listener throws is reported") {
+    open_calls calls;
+    std::string ends;
+    auto listening = [&, inner = calls.serve()](context& c,
+                                                message&& call) -> maybe_awaitable<message> {
+        auto outcome = inner(c, std::move(call));
+        c.at_end([&](const message& m) {
+            ends += std::to_string(m.body.as_int32());
+            throw std::runtime_error("a listener fails");
+        });
+        c.at_end([&](const message&) { ends += "."; });
+        return outcome;
+    };
+    testing::unhandled_log reported;
+    serving(listening, [&](peer& p) -> awaitable<void> {
+        for (const int n : {1, 2}) {
+            std::string text;
+            auto one = [&]() -> awaitable<void> { text = co_await outcome(p, "later"); };
+            spawned a(co_await this_coro::executor, one());
+            co_await settle();
+            calls.answer(n);
+            co_await settle();
+            CHECK(text == std::to_string(n));
+        }
+    });
+    CHECK(ends == "1.2.");
+    CHECK(reported.errors() == std::vector<std::string>(2, "a listener fails"));
 }
 
 TEST_CASE("calls may stay open when the connection ends") {

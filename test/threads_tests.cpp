@@ -102,6 +102,35 @@ TEST_CASE("several loops serve one table, and clients are called from foreign th
     db.reset(); // closes on the loop that it lives on, from here
 }
 
+TEST_CASE("a call from elsewhere that is cancelled as soon as it is made ends at once") {
+    served_loop serving("oocrpc://127.0.0.1:0", make_demo());
+    loop calling;
+    auto db = std::make_unique<client>(calling.io.get_executor(), serving.where);
+    asio::io_context own;
+    std::string text;
+    auto body = [&]() -> awaitable<void> {
+        co_await db->call(add, 1, 2); // it is connected
+        asio::cancellation_signal stop;
+        auto slow_one = db->call(slow, 60'000);
+        bool ended = false;
+        asio::co_spawn(own, std::move(slow_one),
+                       asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr e, int) {
+                           ended = true;
+                           text = e && is_cancelled(e) ? "cancelled" : "something else";
+                       }));
+        for (int turns = 0; !ended; ++turns) {
+            if (turns < 4) stop.emit(asio::cancellation_type::terminal);
+            co_await asio::post(use_awaitable);
+        }
+    };
+    asio::co_spawn(own, body(), [](std::exception_ptr e) {
+        if (e) std::rethrow_exception(e);
+    });
+    own.run();
+    CHECK(text == "cancelled");
+    db.reset();
+}
+
 TEST_CASE("a call made from a foreign thread can be cancelled there") {
     served_loop serving("oocrpc://127.0.0.1:0", make_demo());
     loop calling;

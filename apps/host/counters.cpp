@@ -1,33 +1,21 @@
 #include "counters.hpp"
 
+#include <oocrpc/context.hpp>
 #include <oocrpc/error.hpp>
 
 namespace host {
-namespace {
 
-using oocrpc::awaitable;
 using oocrpc::maybe_awaitable;
 using oocrpc::message;
 
-awaitable<message> wait_for(awaitable<message> work, counted_call running) {
-    try {
-        auto answer = co_await std::move(work);
-        running.end_with(answer);
-        co_return answer;
-    } catch (...) {
-        running.end_with(std::current_exception());
-        throw;
-    }
-}
-
-} // namespace
-
 call_stats call_counters::now() const noexcept {
     call_stats s;
-    s.in_flight = running_.load(std::memory_order_acquire);
-    s.finished = finished_.load(std::memory_order_relaxed);
-    s.failed = failed_.load(std::memory_order_relaxed);
-    s.cancelled = cancelled_.load(std::memory_order_relaxed);
+    do { // a call that ends meanwhile must not count twice
+        s.in_flight = running_.load(std::memory_order_acquire);
+        s.finished = finished_.load(std::memory_order_relaxed);
+        s.failed = failed_.load(std::memory_order_relaxed);
+        s.cancelled = cancelled_.load(std::memory_order_acquire);
+    } while (s.in_flight != running_.load(std::memory_order_relaxed));
     s.begun = s.in_flight + s.finished + s.failed + s.cancelled;
     return s;
 }
@@ -55,10 +43,6 @@ void counted_call::end_with(const message& answer) noexcept {
     end(call_counters::kind_of(answer));
 }
 
-void counted_call::end_with(const std::exception_ptr& thrown) noexcept {
-    end(call_counters::kind_of(thrown));
-}
-
 oocrpc::handler counted(oocrpc::handler inner, std::shared_ptr<call_counters> counters) {
     return [inner = std::move(inner), counters = std::move(counters)](
                oocrpc::context& c, message&& call) -> maybe_awaitable<message> {
@@ -68,10 +52,9 @@ oocrpc::handler counted(oocrpc::handler inner, std::shared_ptr<call_counters> co
                 counters->add(outcome.value());
                 return outcome;
             }
-            counted_call running(*counters);
-            auto* later = outcome.pending();
-            if (!later) return wait_for(outcome.wait(), std::move(running));
-            later->watch([r = std::move(running)](const message& m) mutable { r.end_with(m); });
+            c.at_end([running = counted_call(*counters)](const message& m) mutable {
+                running.end_with(m);
+            });
             return outcome;
         } catch (...) {
             counters->add(std::current_exception());

@@ -51,9 +51,8 @@ class counted_call {
 
     void finish() noexcept { end(&call_counters::finished_); }
     void fail() noexcept { end(&call_counters::failed_); }
-    /// Ends as the answer says, or what was thrown.
+    /// Ends as the answer says.
     void end_with(const oocrpc::message& answer) noexcept;
-    void end_with(const std::exception_ptr& thrown) noexcept;
 
   private:
     void end(call_counters::counter call_counters::* how) noexcept {

@@ -50,7 +50,8 @@ class runner_pool;
 /// The one call path: calls in both directions over a stream, in the words of a codec.
 ///
 /// Every whole frame of a read is decoded and every answer that is ready goes out in one write. A
-/// handler that answers at once runs inside the read loop; others run as coroutines. Everything
+/// handler that answers at once runs inside the read loop; others wait as coroutines, or for a
+/// callback. Everything
 /// happens on the stream's executor, which must be serial (a context that one thread runs, or a
 /// strand); calls may be started from any thread. It lives as long as the stream is open, and its
 /// peer, its waiters and its handlers are told once when it ends.
@@ -122,6 +123,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     friend struct detail::initiate_call;
     enum class state { open, draining, flushing, closed };
     struct expected_call;
+    struct open_call;
 
     connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocrpc::codec> codec,
                std::shared_ptr<const handler> serve, connection_options options);
@@ -179,7 +181,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void on_credit(const message& m);
     awaitable<void> send_item(context& c, bson::value_view item);
     std::unique_ptr<context> take_context();
-    void release(std::unique_ptr<context> c);
+    static void release(std::unique_ptr<context> c);
 
     // Time and end.
     void arm(time_point at);
@@ -232,7 +234,6 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::unique_ptr<rpc_error> last_reason_;     // why it ends, while its last bytes go out
 
     std::vector<std::pair<std::type_index, std::shared_ptr<void>>> sessions_;
-    std::vector<std::unique_ptr<context>> spare_;
     std::shared_ptr<detail::runner_pool> runners_; // null until a handler is a coroutine
     detail::connection_list* list_;                // of the loop, null once that is being destroyed
 };

@@ -78,6 +78,10 @@ class context {
     /// where the collected array exceeds the limit of a message.
     awaitable<void> send(bson::value_view item);
 
+    /// `f` is told the answer when the call is over, whatever it waits for until then; where nobody
+    /// is answered any more, as when the loop ends, it is destroyed. What it throws goes to
+    /// on_unhandled().
+    void at_end(detail::unique_function<const message&> f) { at_end_.push_back(std::move(f)); }
     /// The answer that a callback brings; see handler.
     pending<message>& later() noexcept { return later_; }
 
@@ -109,12 +113,14 @@ class context {
 
     struct collected; // the items of a stream, for a caller that takes none
 
-    void begin(message& call);
+    void begin(connection& on, message& call);
+    void tell_end(const message& answer) noexcept;
     void end(); // gives back what the call took
     std::shared_ptr<void>& session_slot(std::type_index which);
 
-    connection& connection_;
+    connection* connection_;
     pending<message> later_;
+    std::vector<detail::unique_function<const message&>> at_end_;
     std::string method_;
     metadata meta_;
     metadata reply_meta_;
@@ -122,13 +128,13 @@ class context {
     call_deadline::clock_type::time_point begun_{};
     byte_buffer scratch_;
     std::int64_t wire_id_ = 0;
-    std::int64_t key_ = 0; // of the dispatcher, while it runs as a coroutine
+    std::int64_t key_ = 0; // of the dispatcher, while it waits
     std::int32_t credit_ = 0;
     bool streaming_ = false;
     bool oneway_ = false;
     bool cancelled_ = false;
     bool expired_ = false;
-    asio::cancellation_signal* signal_ = nullptr; // of the runner that awaits the handler
+    asio::cancellation_signal* signal_ = nullptr; // of whatever the call waits for
     detail::call_scope* scope_ = nullptr;         // what that runner hands on
     std::unique_ptr<collected> collected_;
     std::optional<promise<void>> credit_wait_;

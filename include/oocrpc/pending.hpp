@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include <oocrpc/asio.hpp>
 #include <oocrpc/detail/unique_function.hpp>
@@ -12,8 +11,8 @@ namespace oocrpc {
 /// A `T` that a callback will bring: how a call stays open without a coroutine of its own.
 ///
 /// `completion()` is handed to the operation that brings it, as its completion handler; it is
-/// called once, never before the function that started the operation has returned. The T goes to
-/// those who watch, in their order, then to the one who receives. Then it is ready for another T.
+/// called once, never before the function that started the operation has returned. Then it is ready
+/// for another T.
 ///
 /// Used on one executor. A completion that is destroyed without having been called takes along who
 /// waits. Stays where it is while a T is under way.
@@ -21,14 +20,21 @@ template <class T> class pending {
   public:
     class completion;
 
-    explicit pending(const any_io_executor& executor) noexcept : executor_(executor) {}
+    /// Refers to `executor`.
+    explicit pending(const any_io_executor& executor) noexcept : executor_(&executor) {}
+    explicit pending(any_io_executor&&) = delete;
     pending(const pending&) = delete;
     pending& operator=(const pending&) = delete;
 
+    /// Goes over to another executor, while nothing is under way.
+    void use(const any_io_executor& executor) noexcept { executor_ = &executor; }
     /// Has the executor, and a cancellation slot by which the operation is cancelled.
-    completion complete() noexcept { return completion(*this); }
-    /// `f` is told the T before it is received.
-    void watch(detail::unique_function<const T&> f) noexcept { watchers_.push_back(std::move(f)); }
+    completion complete() noexcept {
+        under_way_ = true;
+        return completion(*this);
+    }
+    /// True from complete() until the T is there, or given up.
+    bool under_way() const noexcept { return under_way_; }
     /// Waits for the T: there is one who does. What `f` holds may hold this.
     void receive(detail::unique_function<T> f) {
         if (!early_) return void(receiver_ = std::move(f));
@@ -47,29 +53,32 @@ template <class T> class pending {
             },
             use_awaitable);
     }
+    /// Forgets a T that nobody has received.
+    void reset() noexcept { early_.reset(); }
     /// Cancels the operation when it is emitted.
     asio::cancellation_signal& signal() noexcept { return signal_; }
 
   private:
     void bring(T&& value) {
-        signal_.slot().clear();
-        for (auto& f : watchers_) f(value);
-        watchers_.clear();
+        ended();
         if (receiver_) return receiver_(std::move(value));
         early_.emplace(std::move(value));
         if constexpr (requires { early_->own(); }) early_->own();
     }
-    void drop() noexcept {
+    void ended() noexcept {
+        under_way_ = false;
         signal_.slot().clear();
-        watchers_.clear();
+    }
+    void drop() noexcept {
+        ended();
         const auto gone = std::move(receiver_); // may hold this
     }
 
-    const any_io_executor& executor_;
+    const any_io_executor* executor_;
     asio::cancellation_signal signal_;
-    std::vector<detail::unique_function<const T&>> watchers_;
     detail::unique_function<T> receiver_;
     std::optional<T> early_; // nobody receives yet
+    bool under_way_ = false;
 };
 
 /// The completion handler of an operation that brings a T.
@@ -84,7 +93,7 @@ template <class T> class pending<T>::completion {
         if (to_) to_->drop();
     }
 
-    executor_type get_executor() const noexcept { return to_->executor_; }
+    executor_type get_executor() const noexcept { return *to_->executor_; }
     cancellation_slot_type get_cancellation_slot() const noexcept { return to_->signal_.slot(); }
     void operator()(T&& value) { std::exchange(to_, nullptr)->bring(std::move(value)); }
 

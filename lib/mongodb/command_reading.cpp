@@ -72,6 +72,7 @@ void command_reader::read(const bson::element& e) {
     } else if (is(e.name, "maxTimeMS")) {
         max_time(e.value);
     } else if (is(e.name, "$oocrpc")) {
+        if (present(extras_)) why_ = "$oocrpc stands there twice";
         extras_ = e.value; // what it holds is validated later
     } else if (!is_generic_key(e.name)) {
         out_.further = true;

@@ -8,10 +8,7 @@ namespace oocrpc::mongodb {
 
 // The elements of validated documents as bytes; no bytes at all are a document without elements.
 
-/// With the length known, comparing is a load or two.
-template <std::size_t N> bool is(std::string_view name, const char (&key)[N]) noexcept {
-    return name.size() == N - 1 && std::memcmp(name.data(), key, N - 1) == 0;
-}
+using oocrpc::detail::is;
 
 inline bool has_elements(bytes document) noexcept {
     const bson::elements all(document);

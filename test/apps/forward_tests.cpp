@@ -67,11 +67,12 @@ struct chain {
 };
 
 /// A call beside the test.
-struct pending {
+struct call_under_way {
     void start(asio::io_context& io, client& to, message call, call_options options = {}) {
         work.start(io.get_executor(), run(this, &to, std::move(call), std::move(options)));
     }
-    static awaitable<void> run(pending* self, client* to, message call, call_options options) {
+    static awaitable<void> run(call_under_way* self, client* to, message call,
+                               call_options options) {
         auto m = co_await to->exchange(std::move(call), std::move(options));
         ++self->told;
         self->answer = std::move(m);
@@ -295,7 +296,7 @@ TEST_CASE("a stream that the caller drops stops the server over three hops") {
 TEST_CASE("a cancel reaches the server over three hops, also on connections just opened") {
     run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
         chain c(io);
-        pending call;
+        call_under_way call;
         // The caller has to be known, too: nothing but calls is sent before the first answer.
         co_await c.caller.call(built_in::ping);
         call.start(io, c.caller, make_call("demo.sleep_ms", 5000));
@@ -317,7 +318,7 @@ TEST_CASE("a cancel reaches the server over three hops, also on connections just
 TEST_CASE("a caller that hangs up stops its calls over three hops") {
     run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
         chain c(io);
-        pending call;
+        call_under_way call;
         call.start(io, c.caller, make_call("demo.sleep_ms", 5000));
         co_await sleep_for(1ms);
         CHECK(c.demo.now().in_flight == 1);
@@ -440,9 +441,9 @@ TEST_CASE("an upstream server that dies in mid call: every waiter is told once")
         site end(io, serve);
         proxy_site first(io, end.url, caching("x.slow"));
         client caller(io.get_executor(), first.at.url);
-        std::vector<pending> waiters(100);
+        std::vector<call_under_way> waiters(100);
         for (auto& w : waiters) w.start(io, caller, make_call("x.slow"));
-        pending other;
+        call_under_way other;
         other.start(io, caller, make_call("x.other"));
         co_await sleep_for(1s);
         CHECK(first.to->counted().in_flight == 2);
@@ -587,7 +588,7 @@ TEST_CASE("1,000 callers of a slow server make one call there; when all leave, i
     run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
         chain c(io, caching("demo.sleep_ms"));
         co_await c.caller.call(built_in::ping);
-        std::vector<pending> waiters(1000);
+        std::vector<call_under_way> waiters(1000);
         for (auto& w : waiters) w.start(io, c.caller, make_call("demo.sleep_ms", 5000));
         co_await sleep_for(1s);
         CHECK(c.first.to->counted().in_flight == 1);

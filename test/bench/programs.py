@@ -83,10 +83,8 @@ class server:
 
     def __enter__(self):
         port = None
-        for i, command in enumerate(self.contestant.servers):
-            # A proxy shares the client's processor with it.
-            started = process(self.around + command(port), self.client_processor if i else 0,
-                              self.env)
+        for command in self.contestant.servers:
+            started = process(self.around + command(port), env=self.env)
             self.chain.append(started)
             port = started.port
         return self

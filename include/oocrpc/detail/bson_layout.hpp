@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include <oocrpc/detail/endian.hpp>
 
@@ -50,6 +51,11 @@ inline std::size_t name_length(const std::uint8_t* p, const std::uint8_t* end) n
                    static_cast<std::size_t>(std::countr_zero(zero)) / 8;
     while (*at) ++at;
     return static_cast<std::size_t>(at - p);
+}
+
+/// Whether a name is that one; with the length known, comparing is a load or two.
+template <std::size_t N> bool is(std::string_view name, const char (&key)[N]) noexcept {
+    return name.size() == N - 1 && std::memcmp(name.data(), key, N - 1) == 0;
 }
 
 /// The bytes of the value at `at`, which is of type `t`, in a validated document.

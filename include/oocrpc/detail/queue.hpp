@@ -39,6 +39,7 @@ template <class T> class queue {
     }
     void clear() noexcept {
         all_.clear();
+        if (all_.capacity() * sizeof(T) > kept_bytes) all_ = {};
         first_ = 0;
     }
     /// Takes out all that `is_one` says yes to, and returns how many there were.
@@ -48,6 +49,8 @@ template <class T> class queue {
     }
 
   private:
+    static constexpr std::size_t kept_bytes = 4096; // for what comes next
+
     void close_gap() {
         all_.erase(all_.begin(), begin());
         first_ = 0;

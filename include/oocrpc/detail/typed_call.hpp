@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -28,14 +29,15 @@ template <class R, class Handler> struct typed_reply {
         if constexpr (std::is_void_v<R>) {
             std::move(handler)(std::exception_ptr());
         } else {
-            R result{};
+            std::optional<R> result;
             std::exception_ptr unfit;
             try {
-                read_value(m.body, result, name);
+                read_value(m.body, result.emplace(), name);
             } catch (...) {
                 unfit = std::current_exception();
             }
-            std::move(handler)(std::move(unfit), std::move(result));
+            if (unfit) return fail(std::move(unfit));
+            std::move(handler)(std::exception_ptr(), std::move(*result));
         }
     }
     void fail(std::exception_ptr e) {
