@@ -21,20 +21,14 @@ struct call_stats {
 /// Counts calls, from any thread.
 class call_counters {
   public:
+    /// Never shows a call that has ended and not begun.
     call_stats now() const noexcept;
-    /// Counts a call that was answered as soon as it began.
-    void add(const oocrpc::message& answer) noexcept;
-    /// The same, and it threw.
-    void add(const std::exception_ptr& thrown) noexcept;
 
   private:
     friend class counted_call;
     using counter = std::atomic<std::int64_t>;
 
-    static counter call_counters::* kind_of(const oocrpc::message& answer) noexcept;
-    static counter call_counters::* kind_of(const std::exception_ptr& thrown) noexcept;
-
-    counter running_{0}; // but for calls that are answered as soon as they begin
+    counter begun_{0};
     counter finished_{0};
     counter failed_{0};
     counter cancelled_{0};
@@ -44,28 +38,26 @@ class call_counters {
 class counted_call {
   public:
     explicit counted_call(call_counters& in) noexcept : in_(&in) {
-        in.running_.fetch_add(1, std::memory_order_relaxed);
+        in.begun_.fetch_add(1, std::memory_order_relaxed);
     }
     counted_call(counted_call&& other) noexcept : in_(std::exchange(other.in_, nullptr)) {}
     ~counted_call() { end(&call_counters::cancelled_); }
 
     void finish() noexcept { end(&call_counters::finished_); }
     void fail() noexcept { end(&call_counters::failed_); }
-    /// Ends as the answer says.
+    /// Ends as the answer says, or what was thrown.
     void end_with(const oocrpc::message& answer) noexcept;
+    void end_with(const std::exception_ptr& thrown) noexcept;
 
   private:
     void end(call_counters::counter call_counters::* how) noexcept {
-        auto* in = std::exchange(in_, nullptr);
-        if (!in) return;
-        (in->*how).fetch_add(1, std::memory_order_relaxed);
-        in->running_.fetch_sub(1, std::memory_order_release);
+        if (in_) (std::exchange(in_, nullptr)->*how).fetch_add(1, std::memory_order_release);
     }
 
     call_counters* in_;
 };
 
-/// A layer: counts the calls of `inner`. Allocates nothing for one that needs no coroutine.
+/// A layer: counts the calls of `inner`. Allocates nothing for it.
 oocrpc::handler counted(oocrpc::handler inner, std::shared_ptr<call_counters> counters);
 
 } // namespace host

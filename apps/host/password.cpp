@@ -47,7 +47,11 @@ class held_signals {
   public:
     held_signals() {
         sigemptyset(&ending_);
-        for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&ending_, s);
+        for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+            struct sigaction set{};
+            ::sigaction(s, nullptr, &set);
+            if (set.sa_handler != SIG_IGN) sigaddset(&ending_, s); // else it does not end it
+        }
         auto held = ending_;
         sigaddset(&held, SIGTSTP);
         ::sigprocmask(SIG_BLOCK, &held, &before_);

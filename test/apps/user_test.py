@@ -86,6 +86,9 @@ class terminal:
     def __init__(self, path, *words):
         self.pid, self.master = pty.fork()
         if self.pid == 0:
+            # Who runs this in the background may have had it ignore them.
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
             os.chdir(path.parent)
             os.execv(OOCRPCD, ["oocrpcd", "user", *words])
         self.seen = ""
