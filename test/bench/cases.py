@@ -55,7 +55,7 @@ def other_ways():
                    bar("CPU of the proxy to the server's", "passed on", "passed on", most=1.5,
                        figure="front_cpu_us_per_call", their_figure="server_cpu_us_per_call")],
                   II, [ours("direct"), ours("cached", servers=(demo, proxy("demo.add=60s"))),
-                       ours("passed on", servers=(demo, proxy()))]),
+                       ours("passed on", servers=(demo, proxy()), front_beside_client=True)]),
     ]
 
 

@@ -25,6 +25,7 @@ class contestant:
     servers: list  # functions of the port of the one before
     client: object  # function of port and the words of the shape
     shape: object = None  # else the case's
+    front_beside_client: bool = False  # else all servers are on one processor
     idle: int = 0  # connections that are open beside those that call
 
 

@@ -83,8 +83,10 @@ class server:
 
     def __enter__(self):
         port = None
-        for command in self.contestant.servers:
-            started = process(self.around + command(port), env=self.env)
+        for i, command in enumerate(self.contestant.servers):
+            beside_client = i and self.contestant.front_beside_client
+            started = process(self.around + command(port),
+                              self.client_processor if beside_client else 0, self.env)
             self.chain.append(started)
             port = started.port
         return self
