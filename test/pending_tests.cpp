@@ -58,6 +58,8 @@ TEST_CASE("a T goes to the one who receives, one after the other") {
         CHECK(!p.under_way());
     }
     CHECK(seen == "ab");
+    const pending<std::string>::completion derived(p);
+    CHECK(p.under_way());
 }
 
 TEST_CASE("what is brought before somebody receives it is kept") {

@@ -29,11 +29,8 @@ template <class T> class pending {
     /// Goes over to another executor, while nothing is under way.
     void use(const any_io_executor& executor) noexcept { executor_ = &executor; }
     /// Has the executor, and a cancellation slot by which the operation is cancelled.
-    completion complete() noexcept {
-        under_way_ = true;
-        return completion(*this);
-    }
-    /// True from complete() until the T is there, or given up.
+    completion complete() noexcept { return completion(*this); }
+    /// True from when a completion is made until the T is there, or given up.
     bool under_way() const noexcept { return under_way_; }
     /// Waits for the T: there is one who does. What `f` holds may hold this.
     void receive(detail::unique_function<T> f) {
@@ -87,7 +84,8 @@ template <class T> class pending<T>::completion {
     using executor_type = any_io_executor;
     using cancellation_slot_type = asio::cancellation_slot;
 
-    explicit completion(pending& to) noexcept : to_(&to) {}
+    /// As pending::complete(), for handlers that derive from this.
+    explicit completion(pending& to) noexcept : to_(&to) { to.under_way_ = true; }
     completion(completion&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
     ~completion() {
         if (to_) to_->drop();
