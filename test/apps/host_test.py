@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import suite  # noqa: E402
 
 OOCRPCD, PROXY, POEM = map(os.path.abspath, sys.argv[1:4])
 ANY = "oocrpc://127.0.0.1:0"
@@ -277,16 +279,7 @@ def main():
         bash_completes_names_options_and_values,
         zsh_and_fish_can_read_theirs,
     ]
-    failed = 0
-    for test in tests:
-        try:
-            test()
-        except Exception:
-            failed += 1
-            print(f"FAILED: {test.__name__.replace('_', ' ')}")
-            traceback.print_exc(file=sys.stdout)
-    print(f"{len(tests) - failed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    suite.run(tests)
 
 
 main()

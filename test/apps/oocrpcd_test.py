@@ -13,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import suite  # noqa: E402
 from oocrpc_base import client, remote_error  # noqa: E402
 
 OOCRPCD = os.environ["OOCRPCD"]
@@ -283,16 +283,7 @@ def main():
         hanging_up_ends_the_work,
         a_demo_caller_that_hangs_up_ends_its_calls,
     ]
-    failed = 0
-    for test in tests:
-        try:
-            test()
-        except Exception:
-            failed += 1
-            print(f"FAILED: {test.__name__.replace('_', ' ')}")
-            traceback.print_exc(file=sys.stdout)
-    print(f"{len(tests) - failed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    suite.run(tests)
 
 
 main()

@@ -19,7 +19,9 @@ import subprocess
 import sys
 import tempfile
 import termios
-import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import suite  # noqa: E402
 
 OOCRPCD = os.path.abspath(sys.argv[1])
 WORD = "correct horse \u2168 battery"
@@ -441,16 +443,7 @@ def main():
         a_lock_is_not_held_while_a_password_is_asked_for,
         help_manual_and_completions_know_the_command,
     ]
-    failed = 0
-    for test in tests:
-        try:
-            test()
-        except Exception:
-            failed += 1
-            print(f"FAILED: {test.__name__.replace('_', ' ')}")
-            traceback.print_exc(file=sys.stdout)
-    print(f"{len(tests) - failed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    suite.run(tests)
 
 
 main()
