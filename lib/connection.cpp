@@ -47,6 +47,7 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
       list_(&detail::connection_list::of(executor_)) {
     list_->add(*this);
     info_.address = stream_->peer_address();
+    info_.tls = stream_->tls();
     adopt(std::move(codec));
     if (options_.on_behalf_of) info_ = *options_.on_behalf_of;
 }

@@ -17,6 +17,12 @@ struct hello_reply {
     std::vector<std::string> features;          ///< keys and infos beyond the base protocol
 };
 
+/// What a server answers to a message of a login (SASL, RFC 4422).
+struct sasl_reply {
+    std::string payload; ///< the mechanism's next message
+    bool done = false;   ///< who logged in is who they say
+};
+
 /// The methods that every service serves.
 namespace built_in {
 
@@ -25,6 +31,10 @@ inline constexpr method<hello_reply()> hello{"oocrpc.hello"};
 inline constexpr method<std::vector<std::string>()> list{"oocrpc.list"};
 inline constexpr method<std::vector<method_description>(std::optional<std::string>)> describe{
     "oocrpc.describe", {"method"}};
+// Served where users log in.
+inline constexpr method<sasl_reply(std::string, std::string)> sasl_start{"oocrpc.sasl_start",
+                                                                         {"mechanism", "payload"}};
+inline constexpr method<sasl_reply(std::string)> sasl_continue{"oocrpc.sasl_continue", {"payload"}};
 
 } // namespace built_in
 } // namespace oocrpc

@@ -12,6 +12,7 @@
 #include <oocrpc/message.hpp>
 #include <oocrpc/pending.hpp>
 #include <oocrpc/promise.hpp>
+#include <oocrpc/tls_info.hpp>
 
 namespace oocrpc {
 
@@ -23,9 +24,10 @@ class runner_pool;
 
 /// Who is at the other end of a connection.
 struct peer_info {
-    std::string address;  ///< `127.0.0.1:4711`, `unix`, `memory`
-    std::string protocol; ///< the codec's name
-    std::string user;     ///< empty: not authenticated
+    std::string address;                           ///< `127.0.0.1:4711`, `unix`, `memory`
+    std::string protocol;                          ///< the codec's name
+    std::string user;                              ///< empty: not authenticated
+    std::shared_ptr<const tls_info> tls = nullptr; ///< null: not encrypted
 };
 
 /// One running call, as its handler sees it.

@@ -9,6 +9,7 @@
 
 #include <oocrpc/asio.hpp>
 #include <oocrpc/byte_buffer.hpp>
+#include <oocrpc/tls_info.hpp>
 #include <oocrpc/url.hpp>
 
 namespace oocrpc {
@@ -21,7 +22,7 @@ class stream_user {
     virtual void on_written(std::error_code ec) = 0;
 };
 
-/// A connected, two-way stream of bytes: TCP, Unix socket, memory, later TLS.
+/// A connected, two-way stream of bytes: TCP, Unix socket, memory, TLS.
 ///
 /// Used on its executor only. At most one read and one write are under way. The user is kept
 /// alive, and told later, never from within the call; after close() with an error.
@@ -45,6 +46,8 @@ class byte_stream {
     /// The peer, for people: `127.0.0.1:4711`, `unix`, `memory`.
     virtual std::string peer_address() const = 0;
     virtual any_io_executor get_executor() = 0;
+    /// What it is encrypted with; null where it is not.
+    virtual std::shared_ptr<const tls_info> tls() const { return nullptr; }
 };
 
 /// Connects to where `to` points, by the network of the awaiting coroutine's executor.

@@ -29,6 +29,9 @@ struct url {
     std::uint16_t port = 0;        ///< 0 lets a listener pick a free one
     std::string path;              ///< unix_socket: where the socket is in the file system
     std::vector<host_port> others; ///< where the server also may be, tried in order
+    bool tls = false;              ///< encrypted
+    std::string user;              ///< who logs in; empty: nobody
+    std::string password;          ///< never in to_string()
     std::string database;          ///< the service of methods that name none
     std::vector<std::pair<std::string, std::string>> options; ///< `?name=value&...`, decoded
 

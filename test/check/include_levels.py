@@ -18,7 +18,7 @@ LEVELS = [
     "error value byte_buffer asio clock timer* promise* result when deadline task_group task_list unhandled "
     "pending as_awaitable sleep* suspension child_group tuple_group endian unique_function queue "
     "version url uri "
-    "limits metadata random_bits secret",
+    "limits tls_info metadata random_bits secret",
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* read_value message call_deadline call_options description uri_options "
     "scram* saslprep user_store",
