@@ -48,6 +48,7 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
     list_->add(*this);
     info_.address = stream_->peer_address();
     info_.tls = stream_->tls();
+    info_.user = options_.user;
     adopt(std::move(codec));
     if (options_.on_behalf_of) info_ = *options_.on_behalf_of;
 }
@@ -62,6 +63,14 @@ void connection::adopt(std::unique_ptr<oocrpc::codec> next) {
     info_.protocol = codec_->protocol();
     if (codec_->ids() == reply_ids::always) dispatcher_.expect(dispatcher::peer_kind::extended);
     if (codec_->ids() == reply_ids::never) dispatcher_.expect(dispatcher::peer_kind::base);
+    if (options_.login_required) log_in(std::move(info_.user));
+}
+
+void connection::log_in(std::string user) {
+    info_.user = std::move(user);
+    if (!options_.login_required) return;
+    const auto& limit = options_.limit;
+    codec_->take_at_most(info_.user.empty() ? limit.max_message_before_login : SIZE_MAX);
 }
 
 // Reading.

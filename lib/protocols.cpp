@@ -1,5 +1,6 @@
 #include "protocols.hpp"
 
+#include "access_layers.hpp"
 #include "detecting_codec.hpp"
 #include "mongodb/command_names.hpp"
 #include "mongodb/commands.hpp"
@@ -48,8 +49,10 @@ std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     unknown(at);
 }
 
-handler serving(handler inner, std::shared_ptr<call_registry> registry) {
-    return mongodb::answer_commands(std::move(inner), std::move(registry));
+handler serving(handler inner, std::shared_ptr<call_registry> registry,
+                std::shared_ptr<const access_control> access) {
+    if (access) inner = logged_in_first(authorised(std::move(inner), access), access);
+    return mongodb::answer_commands(std::move(inner), std::move(registry), {}, std::move(access));
 }
 
 bool reserved(std::string_view method) noexcept {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 
+#include <oocrpc/access_control.hpp>
 #include <oocrpc/call_registry.hpp>
 #include <oocrpc/client.hpp>
 #include <oocrpc/codec.hpp>
@@ -25,8 +26,10 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit);
 /// protocol, the first bytes of a connection decide; others speak their own only.
 std::unique_ptr<codec> server_codec(const url& at, const limits& limit);
 
-/// `inner`, and around it what answers the protocols' own commands, which are no methods.
-handler serving(handler inner, std::shared_ptr<call_registry> registry);
+/// `inner`, and around it what answers the protocols' own commands, which are no methods. With
+/// `access`, only who has logged in gets further, and `inner` gets the calls that are allowed.
+handler serving(handler inner, std::shared_ptr<call_registry> registry,
+                std::shared_ptr<const access_control> access);
 
 /// True for a method, `name` or `service.name`, that no service may have: a protocol has a command
 /// of its own under that name.

@@ -78,6 +78,9 @@ void server_core::admit(std::unique_ptr<byte_stream> bytes, const url& at) {
     options.limit = options_.limit;
     options.max_call_time = options_.max_call_time;
     options.exceptions = options_.exceptions;
+    options.login_required = options_.access != nullptr;
+    if (const auto tls = bytes->tls(); tls && options_.access)
+        options.user = options_.access->user_of(*tls);
     options.on_closed = [weak = weak_from_this()](connection& c, const rpc_error& why) {
         if (auto self = weak.lock()) self->gone(c, why);
     };
@@ -122,7 +125,7 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
 }
 
 awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serve) {
-    serve = protocols::serving(std::move(serve), self->options_.registry);
+    serve = protocols::serving(std::move(serve), self->options_.registry, self->options_.access);
     self->serve_ = std::make_shared<const handler>(std::move(serve));
     for (auto& l : self->listeners_) {
         ++self->accepting_;

@@ -67,6 +67,9 @@ class codec {
     /// Appends what the protocol says by itself, as a greeting, a handshake's next step, a request
     /// for more of a stream. Called when a connection begins and after what arrived was decoded.
     virtual void speak(byte_buffer&) {}
+    /// From now on decode() takes messages of at most `most` bytes, as its own limits have it where
+    /// that is less: a connection lets a peer that has not logged in send little.
+    virtual void take_at_most(std::size_t most) noexcept { static_cast<void>(most); }
     /// Takes over where decode() found the bytes of another protocol.
     virtual std::unique_ptr<codec> successor() { return nullptr; }
 };

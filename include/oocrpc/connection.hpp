@@ -32,6 +32,10 @@ struct connection_options {
     /// The deadline of calls that we make and that have no other.
     std::chrono::milliseconds default_timeout{10'000};
     exception_text exceptions = exception_text::hidden;
+    /// The peer is nobody until a handler logs it in, and may send little before that: see limits.
+    bool login_required = false;
+    /// Who it is from the beginning, as its certificate says.
+    std::string user;
     /// Who calls, where that is not the other end of the stream: for connections within a process.
     std::shared_ptr<const peer_info> on_behalf_of;
     /// The handshake is over, where the protocol has one that is not at the beginning.
@@ -135,6 +139,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void process();
     void decode_all();
     void adopt(std::unique_ptr<oocrpc::codec> next);
+    void log_in(std::string user);
     void on_message(message& m);
     void on_peer_gone(std::error_code ec);
     void violation(std::string reason);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <oocrpc/access_control.hpp>
 #include <oocrpc/call_registry.hpp>
 #include <oocrpc/connection.hpp>
 #include <oocrpc/stream.hpp>
@@ -27,6 +28,9 @@ struct server_options {
     codec_factory codecs;
     /// Cursors and suspended calls, shared by the servers of one port; its own where it is null.
     std::shared_ptr<call_registry> registry;
+    /// Who may log in and call what, shared by the servers of one port; null: everybody,
+    /// everything.
+    std::shared_ptr<const access_control> access;
     /// Told of each connection, and of its end with the reason.
     std::function<void(const peer_info&)> on_connected;
     std::function<void(const peer_info&, const rpc_error&)> on_disconnected;
