@@ -23,6 +23,7 @@ std::unique_ptr<component> component_host::serve(handler h, serve_options how) {
     server.limit.max_in_flight = static_cast<std::size_t>(options().integer("max-in-flight"));
     server.max_connections = static_cast<std::size_t>(options().integer("max-connections"));
     server.drain_timeout = drain_timeout_;
+    server.access = with_.access;
     if (how.urls.empty()) how.urls = options().texts("listen");
     auto named = how.name.empty() ? name() : how.name;
     auto made = std::make_unique<served>(std::move(named), with_, std::move(h), std::move(how));
