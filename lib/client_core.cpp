@@ -16,6 +16,7 @@ client_core::client_core(any_io_executor executor, url to, client_options option
       made_(made),
       clock_(clock::of(executor_)),
       slots_(std::max<std::size_t>(options_.connections, 1)) {
+    if (to_.tls) tls_ = std::make_unique<tls_client>(options_.tls);
     if (options_.serve) serve_ = std::make_shared<const handler>(options_.serve);
 }
 
@@ -196,14 +197,28 @@ awaitable<void> client_core::handshake(connection_ptr c, url one, promise<void> 
 
 awaitable<std::unique_ptr<byte_stream>> client_core::reach(url one) {
     try {
-        co_return co_await with_deadline(options_.connect_timeout, connect_stream(one, made_),
-                                         made_);
+        co_return co_await with_deadline(options_.connect_timeout, dial(one), made_);
     } catch (const rpc_error& e) {
         if (e.code() != errc::deadline_exceeded) throw;
     }
     throw rpc_error(errc::unavailable, one.to_string() + ": no connection within " +
                                            std::to_string(options_.connect_timeout.count()) +
                                            " ms");
+}
+
+awaitable<std::unique_ptr<byte_stream>> client_core::dial(url one) {
+    auto bytes = co_await connect_stream(one, made_);
+    if (!tls_) co_return std::move(bytes);
+    try {
+        auto encrypting = tls_->connect(std::move(bytes), one);
+        co_return co_await with_deadline(options_.limit.handshake_timeout, std::move(encrypting),
+                                         made_);
+    } catch (const rpc_error& e) {
+        if (e.code() != errc::deadline_exceeded) throw;
+    }
+    throw rpc_error(errc::unavailable,
+                    one.to_string() + ": TLS: no handshake within " +
+                        std::to_string(options_.limit.handshake_timeout.count()) + " ms");
 }
 
 void client_core::connected(slot& s, connection_ptr c) {

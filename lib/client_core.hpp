@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <oocrpc/client.hpp>
+#include <oocrpc/tls.hpp>
 
 namespace oocrpc::detail {
 
@@ -50,6 +51,7 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     awaitable<connection_ptr> open_at(slot& s, url one);
     awaitable<void> handshake(connection_ptr c, url one, promise<void> greeted, time_point until);
     awaitable<std::unique_ptr<byte_stream>> reach(url one);
+    awaitable<std::unique_ptr<byte_stream>> dial(url one);
     void connected(slot& s, connection_ptr c);
     void failed(slot& s, const rpc_error& e);
     void lost(slot& s, connection& c, const rpc_error& why);
@@ -58,6 +60,7 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     any_io_executor executor_;
     url to_;
     client_options options_;
+    std::unique_ptr<tls_client> tls_; // null: not encrypted
     std::source_location made_;
     std::shared_ptr<const handler> serve_;
     clock& clock_;

@@ -24,6 +24,17 @@ client_options options_for(const url& to, client_options options) {
     if (wanted.connections) options.connections = *wanted.connections;
     if (wanted.connect_timeout) options.connect_timeout = *wanted.connect_timeout;
     if (wanted.call_timeout) options.default_timeout = *wanted.call_timeout;
+    auto& tls = options.tls;
+    if (wanted.tls_ca) tls.ca = *wanted.tls_ca;
+    if (wanted.tls_certificate) {
+        tls.certificate = *wanted.tls_certificate;
+        tls.key.clear();
+    }
+    if (wanted.tls_key_password) tls.key_password = *wanted.tls_key_password;
+    if (wanted.allow_invalid_certificates)
+        tls.allow_invalid_certificates = *wanted.allow_invalid_certificates;
+    if (wanted.allow_invalid_hostnames)
+        tls.allow_invalid_hostnames = *wanted.allow_invalid_hostnames;
     return options;
 }
 

@@ -4,8 +4,10 @@
 
 #include "protocols.hpp"
 #include <oocrpc/clock.hpp>
+#include <oocrpc/deadline.hpp>
 #include <oocrpc/detail/suspension.hpp>
 #include <oocrpc/promise.hpp>
+#include <oocrpc/task_group.hpp>
 
 namespace oocrpc {
 namespace {
@@ -22,11 +24,14 @@ class server_core : public std::enable_shared_from_this<server_core> {
   public:
     server_core(any_io_executor executor, server_options options)
         : executor_(std::move(executor)),
-          options_(std::move(options)) {
+          options_(std::move(options)),
+          handshakes_(executor_) {
         if (!options_.registry) options_.registry = std::make_shared<call_registry>();
     }
 
     url listen(const url& at, const std::source_location& made) {
+        if (at.tls && !options_.tls)
+            throw rpc_error(errc::invalid_argument, at.to_string() + ": TLS needs a certificate");
         listeners_.push_back(listener::open(executor_, at, options_.sharing, made));
         return listeners_.back()->address();
     }
@@ -54,10 +59,19 @@ class server_core : public std::enable_shared_from_this<server_core> {
 
   private:
     static awaitable<void> accept_all(std::shared_ptr<server_core> self, listener& from);
+    static awaitable<void> encrypt(std::shared_ptr<server_core> self,
+                                   std::unique_ptr<byte_stream> bytes, url at);
     void admit(std::unique_ptr<byte_stream> bytes, const url& at);
+    bool full() const noexcept {
+        return connections_.size() + shaking_ >= options_.max_connections;
+    }
+    void fewer() {
+        if (fewer_) std::exchange(fewer_, std::nullopt)->fire();
+    }
     void gone(connection& c, const rpc_error& why);
     awaitable<void> drain_all();
     void close_all(const char* why) {
+        handshakes_.cancel();
         const auto all = connections_; // closing one may take it out
         for (auto& [raw, c] : all) c->close(rpc_error(errc::unavailable, why));
     }
@@ -70,7 +84,9 @@ class server_core : public std::enable_shared_from_this<server_core> {
     promise<void> stop_;
     std::optional<promise<void>> fewer_; // fires when a connection ends
     std::size_t accepting_ = 0;
-    bool abandoned_ = false; // what the handler uses may be gone
+    task_group handshakes_;
+    std::size_t shaking_ = 0; // connections of these
+    bool abandoned_ = false;  // what the handler uses may be gone
 };
 
 void server_core::admit(std::unique_ptr<byte_stream> bytes, const url& at) {
@@ -95,12 +111,38 @@ void server_core::admit(std::unique_ptr<byte_stream> bytes, const url& at) {
 void server_core::gone(connection& c, const rpc_error& why) {
     connections_.erase(&c);
     if (options_.on_disconnected) options_.on_disconnected(c.info(), why);
-    if (fewer_) std::exchange(fewer_, std::nullopt)->fire();
+    fewer();
+}
+
+/// Shakes hands with a peer, and serves it, while others are accepted.
+awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
+                                     std::unique_ptr<byte_stream> bytes, url at) {
+    peer_info who;
+    who.address = bytes->peer_address();
+    const auto within = self->options_.limit.handshake_timeout;
+    std::optional<rpc_error> why;
+    ++self->shaking_;
+    try {
+        auto handshake = self->options_.tls->accept(std::move(bytes));
+        bytes = co_await with_deadline(within, std::move(handshake));
+    } catch (const rpc_error& e) {
+        why = e;
+    } catch (const std::exception& e) {
+        why.emplace(errc::unavailable, e.what());
+    }
+    --self->shaking_;
+    if (self->abandoned_) co_return;
+    if (!why) co_return self->admit(std::move(bytes), at);
+    if (why->code() == errc::deadline_exceeded)
+        why.emplace(errc::unavailable,
+                    "TLS: no handshake within " + std::to_string(within.count()) + " ms");
+    if (self->options_.on_refused) self->options_.on_refused(who, *why);
+    self->fewer();
 }
 
 awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, listener& from) {
     while (!self->stop_.fired()) {
-        if (self->connections_.size() >= self->options_.max_connections) {
+        if (self->full()) {
             if (!self->fewer_) self->fewer_.emplace();
             auto fewer = *self->fewer_;
             co_await fewer.wait();
@@ -115,7 +157,12 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
         }
         if (self->abandoned_) co_return;
         if (bytes) { // also one that came as the drain began: its client may have sent a call
-            self->admit(std::move(bytes), from.address());
+            if (from.address().tls) {
+                auto encrypting = encrypt(self, std::move(bytes), from.address());
+                self->handshakes_.spawn(std::move(encrypting));
+            } else {
+                self->admit(std::move(bytes), from.address());
+            }
             continue;
         }
         if (self->stop_.fired()) co_return;
@@ -133,7 +180,7 @@ awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serv
         // Accepting ends by itself when the listener closes.
         asio::co_spawn(self->executor_, std::move(accepting), [self](std::exception_ptr e) {
             --self->accepting_;
-            if (self->fewer_) std::exchange(self->fewer_, std::nullopt)->fire();
+            self->fewer();
             if (e && !is_cancelled(e)) std::rethrow_exception(e);
         });
     }
@@ -149,7 +196,7 @@ awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serv
     co_await this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     self->drain();
     for (auto& l : self->listeners_) l->close();
-    if (self->fewer_) std::exchange(self->fewer_, std::nullopt)->fire();
+    self->fewer();
     if (cut_short) throw rpc_error(errc::cancelled);
     co_await self->drain_all();
     self->options_.registry->leave(self->executor_);
@@ -163,7 +210,7 @@ awaitable<void> server_core::drain_all() {
     timer limit(executor_);
     const auto until = clock::of(executor_).now() + options_.drain_timeout;
     limit.arm(until, [this] { close_all("the drain time is over"); });
-    while (!connections_.empty() || accepting_ > 0) {
+    while (!connections_.empty() || accepting_ > 0 || shaking_ > 0) {
         if (!fewer_) fewer_.emplace();
         auto fewer = *fewer_;
         co_await fewer.wait();

@@ -56,12 +56,14 @@ url url::parse(std::string_view text) {
         u.path = rest;
         return u;
     }
-    if (scheme != "oocrpc")
-        refuse(text, "unknown scheme '" + std::string(scheme) + "' (oocrpc, oocrpc+unix, mongodb)");
+    u.tls = scheme == "oocrpcs";
+    if (scheme != "oocrpc" && !u.tls)
+        refuse(text, "unknown scheme '" + std::string(scheme) +
+                         "' (oocrpc, oocrpcs, oocrpc+unix, mongodb)");
     if (rest.ends_with('/')) rest.remove_suffix(1);
     if (rest.find('/') != rest.npos) refuse(text, "a path has no meaning here");
     auto [host, port] = parse_authority(rest, text);
-    u.protocol = scheme;
+    u.protocol = "oocrpc";
     u.host = std::move(host);
     u.port = port;
     return u;
@@ -71,7 +73,8 @@ std::string url::to_string() const {
     if (protocol == "mongodb") return mongodb::to_uri(*this);
     if (via == transport::unix_socket) return protocol + "+unix://" + path;
     const bool v6 = host.find(':') != host.npos;
-    return protocol + "://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    return protocol + (tls ? "s" : "") + "://" + (v6 ? "[" + host + "]" : host) + ":" +
+           std::to_string(port);
 }
 
 host_port host_port::parse(std::string_view text) {

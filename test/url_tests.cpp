@@ -24,7 +24,7 @@ TEST_SUITE("url") {
 
 TEST_CASE("a URL is read and written back as it was") {
     for (auto* text : {"oocrpc://127.0.0.1:9001", "oocrpc://localhost:0", "oocrpc://[::1]:65535",
-                       "oocrpc+unix:///tmp/a b.sock"})
+                       "oocrpcs://a:1", "oocrpc+unix:///tmp/a b.sock"})
         CHECK(url::parse(text).to_string() == text);
     const auto u = url::parse("oocrpc://[::1]:80/");
     CHECK(u.host == "::1");
@@ -38,7 +38,7 @@ TEST_CASE("what is wrong with a URL is said together with the URL") {
     CHECK(refusal("127.0.0.1:9001") == "'127.0.0.1:9001': not a URL (oocrpc://host:port or "
                                        "oocrpc+unix:///path is expected)");
     CHECK(refusal("http://a:1") ==
-          "'http://a:1': unknown scheme 'http' (oocrpc, oocrpc+unix, mongodb)");
+          "'http://a:1': unknown scheme 'http' (oocrpc, oocrpcs, oocrpc+unix, mongodb)");
     CHECK(refusal("oocrpc://a") == "'oocrpc://a': a port is missing (host:port)");
     CHECK(refusal("oocrpc://:1") == "'oocrpc://:1': the host is missing");
     CHECK(refusal("oocrpc://[]:1") == "'oocrpc://[]:1': the host is missing");
@@ -143,8 +143,7 @@ TEST_CASE("the options of a MongoDB URI reach the client, or are refused by name
         }
         return std::string();
     };
-    CHECK(refused("tls=true") == "the option tls=true: TLS is not supported yet");
-    CHECK(refused("tlsCAFile=x") == "the option tlsCAFile: TLS is not supported yet");
+    CHECK(refused("tlsCAFile=x") == "the option tlsCAFile: it has no meaning without tls=true");
     CHECK(refused("tls=yes") == "the option tls=yes: true or false is expected");
     CHECK(refused("replicaSet=rs0").starts_with("the option replicaSet: "));
     CHECK(refused("loadBalanced=true").starts_with("the option loadBalanced=true: "));
@@ -162,6 +161,80 @@ TEST_CASE("the options of a MongoDB URI reach the client, or are refused by name
     CHECK(refused("readPreference=nearest") != "");
     CHECK(refused("appName=%FF").ends_with(": it is not UTF-8"));
     CHECK(refused("appName=" + std::string(129, 'x')) != "");
+}
+
+TEST_CASE("a URL says whether the connection is encrypted, and so does what it is written as") {
+    CHECK(url::parse("oocrpcs://a:1").tls);
+    CHECK(url::parse("oocrpcs://a:1").protocol == "oocrpc");
+    CHECK_FALSE(url::parse("oocrpc://a:1").tls);
+    for (auto* text : {"mongodb://a:1/?tls=true", "mongodb://a:1,b:2/db?w=1&SSL=true"}) {
+        const auto u = url::parse(text);
+        CHECK(u.tls);
+        CHECK(url::parse(u.to_string()) == u);
+    }
+    CHECK_FALSE(url::parse("mongodb://a/?tls=false").tls);
+    auto one = url::parse("mongodb://a:1/?tls=true");
+    one.options.clear(); // as errors name the address of one of several hosts
+    CHECK(one.to_string() == "mongodb://a:1/?tls=true");
+    CHECK(url::parse("mongodb://a:1/?tls=true&tlsCertificateKeyFilePassword=secret").to_string() ==
+          "mongodb://a:1/?tls=true");
+    CHECK(refusal("mongodb://%2Ftmp%2Fs/?tls=true").ends_with("a Unix socket takes no TLS"));
+}
+
+TEST_CASE("what a MongoDB URI says of TLS comes before the client's options") {
+    const auto with = [](std::string_view options) {
+        client_options given;
+        given.tls.ca = "own.pem";
+        given.tls.key = "own.key";
+        return protocols::options_for(url::parse("mongodb://a/?" + std::string(options)), given)
+            .tls;
+    };
+    const auto refused = [&](std::string_view options) {
+        try {
+            with(options);
+        } catch (const rpc_error& e) {
+            return e.detail();
+        }
+        return std::string();
+    };
+    CHECK(with("tls=true").ca == "own.pem");
+    CHECK(with("ssl=true&tls=true&tlsCAFile=x.pem").ca == "x.pem");
+    const auto own =
+        with("tls=true&tlsCertificateKeyFile=k.pem&tlsCertificateKeyFilePassword=a%26b");
+    CHECK(own.certificate == "k.pem");
+    CHECK(own.key.empty()); // it is in the same file
+    CHECK(own.key_password == "a&b");
+    CHECK(with("tls=true&tlsAllowInvalidCertificates=true").allow_invalid_certificates);
+    CHECK_FALSE(with("tls=true&tlsAllowInvalidCertificates=true").allow_invalid_hostnames);
+    CHECK(with("tls=true&tlsAllowInvalidHostnames=true").allow_invalid_hostnames);
+    CHECK(with("tls=true&tlsInsecure=true").allow_invalid_certificates);
+    CHECK(with("tls=true&tlsInsecure=true").allow_invalid_hostnames);
+    CHECK_FALSE(with("tls=true&tlsInsecure=false").allow_invalid_certificates);
+    CHECK_NOTHROW(with("tls=true&tlsDisableOCSPEndpointCheck=true"));
+    CHECK_NOTHROW(with("tls=false&ssl=false"));
+    CHECK(refused("tls=true&ssl=false") ==
+          "the option ssl=false: tls and ssl contradict each other");
+    CHECK(refused("ssl=false&tls=true") ==
+          "the option ssl=false: tls and ssl contradict each other");
+    // The pairs that the specification of the options forbids, whatever their values.
+    const std::string tls = "tls=true&", no_ocsp = "tlsDisableOCSPEndpointCheck=false",
+                      no_check = "tlsDisableCertificateRevocationCheck=false",
+                      insecure = "tlsInsecure=false", any = "tlsAllowInvalidCertificates=false",
+                      any_host = "tlsAllowInvalidHostnames=false";
+    for (const auto& [a, b] : std::vector<std::pair<std::string, std::string>>{{insecure, any},
+                                                                               {insecure, any_host},
+                                                                               {insecure, no_ocsp},
+                                                                               {insecure, no_check},
+                                                                               {any, no_ocsp},
+                                                                               {any, no_check},
+                                                                               {no_ocsp, no_check}})
+        for (const auto& both : {tls + a + "&" + b, tls + b + "&" + a})
+            CHECK(refused(both).find("it stands beside tls") != std::string::npos);
+    CHECK(refused("tls=true&tlsInsecure=1").ends_with("true or false is expected"));
+    CHECK(refused("tls=true&tlsCAFile=") == "the option tlsCAFile: it is empty");
+    CHECK(refused("tlsInsecure=true") ==
+          "the option tlsInsecure: it has no meaning without tls=true");
+    CHECK(refused("tls=true&tlsPin=x") == "the option tlsPin: there is no such option");
 }
 
 } // TEST_SUITE("url")

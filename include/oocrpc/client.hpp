@@ -8,6 +8,7 @@
 
 #include <oocrpc/caller.hpp>
 #include <oocrpc/limits.hpp>
+#include <oocrpc/tls_options.hpp>
 #include <oocrpc/url.hpp>
 
 namespace oocrpc {
@@ -25,6 +26,7 @@ struct client_options {
     std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt at one address
     backoff_options backoff;
     limits limit;
+    tls_client_options tls; ///< where the URL asks for TLS
     /// Speaks a protocol of your own, instead of what the URL says.
     codec_factory codecs;
     /// Serves the calls that the server makes on our connections.

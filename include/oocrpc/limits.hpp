@@ -14,6 +14,7 @@ struct limits {
     std::size_t max_in_flight = 1024;  ///< calls of the peer that run; one more is `overloaded`
     std::size_t max_outgoing = 65536;  ///< calls to the peer; one more is `overloaded`
     std::size_t max_queued = 4u << 20; ///< bytes that wait to be sent before reading pauses
+    std::chrono::milliseconds handshake_timeout{5'000}; ///< of TLS
     /// How long calls are still served that a peer sent before it heard of a drain.
     std::chrono::milliseconds drain_grace{250};
 };

@@ -38,6 +38,7 @@
 #include <oocrpc/suspended_call.hpp>
 #include <oocrpc/task_group.hpp>
 #include <oocrpc/task_list.hpp>
+#include <oocrpc/tls.hpp>
 #include <oocrpc/unhandled.hpp>
 #include <oocrpc/url.hpp>
 #include <oocrpc/user_store.hpp>

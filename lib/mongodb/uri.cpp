@@ -12,6 +12,17 @@ constexpr std::string_view scheme = "mongodb://";
 // sockaddr_un holds 108 bytes with the NUL.
 constexpr std::size_t longest_path = 107;
 
+/// Names of options are the same in any case; `lower` is in lower case.
+bool is(std::string_view name, std::string_view lower) {
+    return std::ranges::equal(name, lower, {}, [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+}
+
+bool asks_for_tls(std::string_view name) {
+    return is(name, "tls") || is(name, "ssl");
+}
+
 /// Reads one URI; a class so that every complaint can quote it.
 class reader {
   public:
@@ -34,6 +45,9 @@ class reader {
         const auto query = rest.find('?');
         if (rest.starts_with('/')) u.database = database(rest.substr(1, query - 1));
         if (query != rest.npos) read_query(rest.substr(query + 1), u);
+        u.tls = std::ranges::any_of(
+            u.options, [](const auto& o) { return asks_for_tls(o.first) && o.second == "true"; });
+        if (u.tls && u.via == url::transport::unix_socket) refuse("a Unix socket takes no TLS");
         return u;
     }
 
@@ -182,10 +196,15 @@ std::string to_uri(const url& u) {
     else
         append_host(out, u.host, u.port);
     for (const auto& other : u.others) append_host(out.append(","), other.host, other.port);
-    if (!u.database.empty() || !u.options.empty()) out.push_back('/');
+    auto options = u.options;
+    std::erase_if(options,
+                  [](const auto& o) { return is(o.first, "tlscertificatekeyfilepassword"); });
+    if (u.tls && std::ranges::none_of(options, [](const auto& o) { return asks_for_tls(o.first); }))
+        options.emplace_back("tls", "true");
+    if (!u.database.empty() || !options.empty()) out.push_back('/');
     encode(out, u.database);
     char before = '?';
-    for (const auto& [name, value] : u.options) {
+    for (const auto& [name, value] : options) {
         out.push_back(std::exchange(before, '&'));
         encode(out, name);
         out.push_back('=');

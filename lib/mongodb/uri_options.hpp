@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <oocrpc/tls_options.hpp>
 #include <oocrpc/url.hpp>
 
 namespace oocrpc::mongodb {
@@ -16,6 +17,8 @@ struct uri_options {
     std::optional<std::size_t> connections;
     std::optional<std::chrono::milliseconds> connect_timeout;
     std::optional<std::chrono::milliseconds> call_timeout;
+    std::optional<std::string> tls_ca, tls_certificate, tls_key_password;
+    std::optional<bool> allow_invalid_certificates, allow_invalid_hostnames;
 };
 
 /// Reads the options of `u`. Throws rpc_error(invalid_argument) that names the option and says why,

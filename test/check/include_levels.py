@@ -18,17 +18,17 @@ LEVELS = [
     "error value byte_buffer asio clock timer* promise* result when deadline task_group task_list unhandled "
     "pending as_awaitable sleep* suspension child_group tuple_group endian unique_function queue "
     "version url uri "
-    "limits tls_info metadata random_bits secret",
+    "limits tls_info tls_options metadata random_bits secret",
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* read_value message call_deadline call_options description uri_options "
-    "scram* saslprep user_store",
+    "scram* saslprep user_store tls_context tls_engine tls_files tls_names",
     # 2: codecs and the dispatcher
     "codec native_codec native_writing detecting_codec mongodb_server_codec mongodb_client_codec dispatcher "
     "wire* crc32c compression command_names command_reading errors legacy_requests "
     "pending_requests server_answers server_codec* outgoing_requests handshake reply_reading "
     "client_codec* elements values",
     # 3: bytes in and out, and the call path
-    "stream network memory_stream socket_stream waiting_operation call_executor reply_to "
+    "stream network memory_stream socket_stream replayed_stream tls* waiting_operation call_executor reply_to "
     "initiate_call place_call typed_call handler context suspended_call "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
@@ -45,7 +45,8 @@ LEVELS = [
 SANS_IO = ("bson* reflect* message metadata codec *_codec dispatcher "
            "wire* crc32c compression command_names command_reading errors legacy_requests "
            "pending_requests server_answers server_codec* outgoing_requests handshake "
-           "reply_reading client_codec* elements values scram* saslprep user_store")
+           "reply_reading client_codec* elements values scram* saslprep user_store "
+           "tls_context tls_engine tls_files tls_names")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
