@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "../url_text.hpp"
 #include <oocrpc/bson.hpp>
 #include <oocrpc/error.hpp>
 
@@ -31,8 +32,9 @@ struct option {
     std::string_view value;
 
     [[noreturn]] void refuse(const std::string& why) const {
+        const auto shown = is_secret_option(name) ? "***" : value;
         throw rpc_error(errc::invalid_argument,
-                        "the option " + std::string(name) + "=" + std::string(value) + ": " + why);
+                        "the option " + std::string(name) + "=" + std::string(shown) + ": " + why);
     }
     /// Whatever the value; it may be a password.
     [[noreturn]] void unsupported(const std::string& why) const {
@@ -111,6 +113,16 @@ struct reader {
     void tls(const option& o) {
         if (o.flag()) o.refuse("TLS is not supported yet");
     }
+    void mechanism(const option& o) {
+        constexpr std::string_view all[]{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "MONGODB-X509"};
+        if (std::ranges::find(all, o.value) == std::end(all))
+            o.refuse("SCRAM-SHA-256, SCRAM-SHA-1, PLAIN or MONGODB-X509 is expected");
+        out.mechanism = o.value;
+    }
+    void source(const option& o) {
+        if (o.value.empty()) o.refuse("the name of a database is expected");
+        out.source = o.value;
+    }
     void balanced(const option& o) {
         if (o.flag()) o.refuse("load balanced mode is not supported");
     }
@@ -124,7 +136,8 @@ struct reader {
     }
     // Refused by name.
     void tls_detail(const option& o) { o.unsupported("TLS is not supported yet"); }
-    void authentication(const option& o) { o.unsupported("authentication is not supported yet"); }
+    void properties(const option& o) { o.unsupported("no mechanism here has properties"); }
+    void kerberos(const option& o) { o.unsupported("GSSAPI is not supported"); }
     void replica_set(const option& o) {
         o.unsupported("replica sets are not discovered; name the host to call");
     }
@@ -156,6 +169,8 @@ constexpr auto all = std::to_array<known>({
     {"tls", &reader::tls},
     {"ssl", &reader::tls},
     {"loadbalanced", &reader::balanced},
+    {"authmechanism", &reader::mechanism},
+    {"authsource", &reader::source},
     // Commands are sent as they are: a write concern stands in them, these are the default.
     {"w", &reader::write_concern},
     {"journal", &reader::journal},
@@ -178,10 +193,8 @@ constexpr auto all = std::to_array<known>({
     {"readconcernlevel", &reader::read_concern},
     {"readpreferencetags", &reader::tags},
     {"maxstalenessseconds", &reader::tags},
-    {"authmechanism", &reader::authentication},
-    {"authmechanismproperties", &reader::authentication},
-    {"authsource", &reader::authentication},
-    {"gssapiservicename", &reader::authentication},
+    {"authmechanismproperties", &reader::properties},
+    {"gssapiservicename", &reader::kerberos},
     {"srvmaxhosts", &reader::dns},
     {"srvservicename", &reader::dns},
     {"proxyhost", &reader::proxy},
