@@ -143,7 +143,7 @@ void connection::decode_all() {
         if (read_paused_) break;
         message m;
         auto d = codec_->decode(bytes(in_).subspan(done.size), m);
-        if (d.what == decoded::state::malformed) return violation(std::move(d.reason));
+        if (d.what == decoded::state::malformed) return violation(std::move(d.reason), d.code);
         if (d.what == decoded::state::other) {
             adopt(codec_->successor());
             continue;
@@ -214,14 +214,15 @@ void connection::on_peer_gone(std::error_code ec) {
     linger();
 }
 
-void connection::violation(std::string reason) {
+void connection::violation(std::string reason, errc code) {
     const auto self = shared_from_this();
     // A peer that only ever answered us may not know what to do with an error out of turn.
     if (dispatcher_.outgoing() == 0 || dispatcher_.peer() == dispatcher::peer_kind::extended)
-        put(message::error(0, errc::protocol_error, reason));
+        put(message::error(0, code, reason));
     state_ = state::flushing;
     muted_ = true;
-    last_reason_ = std::make_unique<rpc_error>(errc::protocol_error, "the peer sent: " + reason);
+    if (code == errc::protocol_error) reason.insert(0, "the peer sent: ");
+    last_reason_ = std::make_unique<rpc_error>(code, std::move(reason));
     fail_waiters(*last_reason_);
     cancel_all_running();
     linger();

@@ -38,7 +38,8 @@ client_options options_for(const url& to, client_options options) {
     return options;
 }
 
-std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
+std::unique_ptr<codec> client_codec(const url& to, const limits& limit,
+                                    std::shared_ptr<client_login> who, bool encrypted) {
     if (to.protocol == "oocrpc")
         return std::make_unique<native_codec>(limit.max_message, limit.max_depth);
     if (to.protocol == "mongodb") {
@@ -47,6 +48,8 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
         options.database = to.database;
         options.application = std::move(wanted.application);
         options.compressors = std::move(wanted.compressors);
+        options.login = std::move(who);
+        options.encrypted = encrypted;
         return std::make_unique<mongodb_client_codec>(std::move(options), limit.max_message,
                                                       limit.max_depth);
     }

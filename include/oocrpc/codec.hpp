@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <oocrpc/error.hpp>
 #include <oocrpc/limits.hpp>
 #include <oocrpc/message.hpp>
 
@@ -24,6 +25,8 @@ struct decoded {
     /// takes, 0 not known yet
     std::size_t size = 0;
     std::string reason; ///< malformed: what is wrong and where
+    /// malformed: the error that whoever waits gets; `unauthenticated` where a login has failed.
+    errc code = errc::protocol_error;
 };
 
 /// What became of a message that was to be sent.

@@ -36,6 +36,8 @@ struct connection_options {
     bool login_required = false;
     /// Who it is from the beginning, as its certificate says.
     std::string user;
+    /// Goes along with every call that we make, unless the call says otherwise.
+    metadata meta;
     /// Who calls, where that is not the other end of the stream: for connections within a process.
     std::shared_ptr<const peer_info> on_behalf_of;
     /// The handshake is over, where the protocol has one that is not at the beginning.
@@ -142,7 +144,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void log_in(std::string user);
     void on_message(message& m);
     void on_peer_gone(std::error_code ec);
-    void violation(std::string reason);
+    void violation(std::string reason, errc code = errc::protocol_error);
 
     // Writing.
     void on_written(std::error_code ec) override;
@@ -161,6 +163,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::int64_t start_call(message& call, const call_options& options,
                             const call_deadline* inherited, dispatcher::waiter&& waiter);
     std::optional<message> refusal(const call_deadline& when, time_point now) const;
+    void add_metadata(message& call, const call_options& options) const;
     void refuse(dispatcher::waiter&& waiter, message why);
     void fail_call(std::int64_t id, errc e, std::string detail);
     void send_call(message& call);
