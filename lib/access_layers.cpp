@@ -4,7 +4,7 @@
 #include <oocrpc/context.hpp>
 #include <oocrpc/detail/typed_handler.hpp>
 
-#include "login.hpp"
+#include "server_login.hpp"
 
 namespace oocrpc {
 namespace {
@@ -23,13 +23,13 @@ struct gate {
         start = typed(
             [access = access](context& c, const std::string& mechanism,
                               const std::string& payload) {
-                auto step = c.session<login>().start(*access, c, mechanism, payload);
+                auto step = c.session<server_login>().start(*access, c, mechanism, payload);
                 return sasl_reply{std::move(step.payload), step.done};
             },
             built_in::sasl_start);
         go_on = typed(
             [access = access](context& c, const std::string& payload) {
-                auto step = c.session<login>().next(*access, c, payload);
+                auto step = c.session<server_login>().next(*access, c, payload);
                 return sasl_reply{std::move(step.payload), step.done};
             },
             built_in::sasl_continue);

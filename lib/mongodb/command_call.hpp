@@ -90,7 +90,7 @@ maybe_awaitable<message> insert(command_call cmd);
 maybe_awaitable<message> get_more(command_call cmd);
 maybe_awaitable<message> kill_cursors(command_call cmd);
 
-// login.cpp: who it is
+// login_commands.cpp: who it is
 maybe_awaitable<message> sasl_start(command_call cmd);
 maybe_awaitable<message> sasl_continue(command_call cmd);
 maybe_awaitable<message> authenticate(command_call cmd);

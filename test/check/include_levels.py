@@ -33,7 +33,7 @@ LEVELS = [
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
     "method streaming caller peer client* log_in login_for server* arguments typed_handler service built_in layers "
-    "access_control access_layers login protocols call_registry component* group_child application option* parse_units plugin "
+    "access_control access_layers login_commands protocols call_registry component* group_child application option* parse_units plugin "
     "command_options command_call commands source cursor* session methods rpc find insert hello "
     "listing diagnostics operations old_mapping pass_on",
     # 5: the test kit

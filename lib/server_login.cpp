@@ -1,4 +1,4 @@
-#include "login.hpp"
+#include "server_login.hpp"
 
 #include <algorithm>
 
@@ -15,8 +15,8 @@ constexpr std::size_t most_name = 64;
 
 } // namespace
 
-login::step login::start(const access_control& access, context& c, std::string_view mechanism,
-                         std::string_view payload) {
+server_login::step server_login::start(const access_control& access, context& c,
+                                       std::string_view mechanism, std::string_view payload) {
     mechanism_ = bson::is_utf8(mechanism) ? mechanism.substr(0, most_name) : "?";
     claimed_.clear();
     scram_.reset();
@@ -33,12 +33,14 @@ login::step login::start(const access_control& access, context& c, std::string_v
     return succeed(access, c, {});
 }
 
-login::step login::next(const access_control& access, context& c, std::string_view payload) {
+server_login::step server_login::next(const access_control& access, context& c,
+                                      std::string_view payload) {
     if (!scram_) fail(access, c, "a message of a login that has not begun");
     return advance(access, c, payload);
 }
 
-login::step login::advance(const access_control& access, context& c, std::string_view payload) {
+server_login::step server_login::advance(const access_control& access, context& c,
+                                         std::string_view payload) {
     auto answer = scram_->next(payload);
     claimed_ = scram_->user();
     if (!answer.ok()) fail(access, c, to_string(answer.why));
@@ -50,7 +52,8 @@ login::step login::advance(const access_control& access, context& c, std::string
 
 /// Returns why not, as certificate() does. RFC 4616. The password travels, so the connection has to
 /// be encrypted.
-std::string login::plain(const access_control& access, const context& c, std::string_view payload) {
+std::string server_login::plain(const access_control& access, const context& c,
+                                std::string_view payload) {
     if (!c.info().tls) return "the connection is not encrypted";
     const auto first = payload.find('\0');
     const auto second = first == payload.npos ? first : payload.find('\0', first + 1);
@@ -72,8 +75,8 @@ std::string login::plain(const access_control& access, const context& c, std::st
     }
 }
 
-std::string login::certificate(const access_control& access, const context& c,
-                               std::string_view payload) {
+std::string server_login::certificate(const access_control& access, const context& c,
+                                      std::string_view payload) {
     const auto& tls = c.info().tls;
     if (!tls || tls->subject.empty()) return "the client showed no certificate";
     claimed_ = access.user_of(*tls);
@@ -83,14 +86,15 @@ std::string login::certificate(const access_control& access, const context& c,
     return {};
 }
 
-login::step login::succeed(const access_control& access, context& c, std::string payload) {
+server_login::step server_login::succeed(const access_control& access, context& c,
+                                         std::string payload) {
     failures_ = 0;
     access.report({mechanism_, claimed_, c.info().address, {}});
     c.log_in(claimed_);
     return {std::move(payload), true};
 }
 
-void login::fail(const access_control& access, context& c, std::string_view why) {
+void server_login::fail(const access_control& access, context& c, std::string_view why) {
     scram_.reset();
     c.log_in({});
     access.report({mechanism_, claimed_, c.info().address, std::string(why)});

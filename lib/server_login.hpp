@@ -15,7 +15,7 @@ namespace oocrpc {
 /// Names of mechanisms and messages are those of SASL (RFC 4422) and MongoDB's auth.md. Whatever
 /// goes wrong throws the same `unauthenticated`, and the log is told why; the connection is
 /// nobody's from then on, and after the third time it ends.
-class login {
+class server_login {
   public:
     /// What is sent back.
     struct step {

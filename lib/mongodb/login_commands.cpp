@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "../login.hpp"
+#include "../server_login.hpp"
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
 
@@ -34,7 +34,7 @@ const access_control& control_of(const command_call& cmd) {
 }
 
 [[noreturn]] void refuse(const command_call& cmd, std::string_view why) {
-    cmd.c.session<login>().fail(control_of(cmd), cmd.c, why);
+    cmd.c.session<server_login>().fail(control_of(cmd), cmd.c, why);
 }
 
 std::string_view text_in(bytes document, std::string_view key) {
@@ -53,26 +53,26 @@ void add_payload(bson::document_writer& d, std::string_view payload) {
     d.add("payload", std::vector<std::uint8_t>(payload.begin(), payload.end()));
 }
 
-void add_step(bson::document_writer& d, const login::step& step) {
+void add_step(bson::document_writer& d, const server_login::step& step) {
     d.add("conversationId", conversation);
     d.add("done", step.done);
     add_payload(d, step.payload);
 }
 
-login::step start(const command_call& cmd, bytes document) {
+server_login::step start(const command_call& cmd, bytes document) {
     auto& state = cmd.c.session<exchange>();
     state = {};
     if (const auto how = bson::find(document, "options"); how && how->t == bson::type::document) {
         const auto skip = bson::find(how->as_document(), "skipEmptyExchange");
         state.skip_empty = skip && strict_true(*skip);
     }
-    return cmd.c.session<login>().start(control_of(cmd), cmd.c, text_in(document, "mechanism"),
-                                        payload_in(cmd, document));
+    return cmd.c.session<server_login>().start(
+        control_of(cmd), cmd.c, text_in(document, "mechanism"), payload_in(cmd, document));
 }
 
-login::step start_certificate(const command_call& cmd, bytes document) {
-    return cmd.c.session<login>().start(control_of(cmd), cmd.c, text_in(document, "mechanism"),
-                                        text_in(document, "user"));
+server_login::step start_certificate(const command_call& cmd, bytes document) {
+    return cmd.c.session<server_login>().start(
+        control_of(cmd), cmd.c, text_in(document, "mechanism"), text_in(document, "user"));
 }
 
 void add_certificate_user(const command_call& cmd, bson::document_writer& d) {
@@ -83,7 +83,7 @@ void add_certificate_user(const command_call& cmd, bson::document_writer& d) {
 /// A first message that comes with hello; where it is refused, hello just does not answer it.
 void add_speculative(const command_call& cmd, bytes document, bson::document_writer& d) {
     const bool certificate = bson::find(document, "authenticate").has_value();
-    login::step step;
+    server_login::step step;
     try {
         step = certificate ? start_certificate(cmd, document) : start(cmd, document);
     } catch (const rpc_error&) {
@@ -137,9 +137,9 @@ maybe_awaitable<message> sasl_continue(command_call cmd) {
     if (!number || *number != conversation) refuse(cmd, "another conversation");
     auto& state = cmd.c.session<exchange>();
     const auto payload = payload_in(cmd, cmd.body());
-    login::step step{{}, true};
+    server_login::step step{{}, true};
     if (!std::exchange(state.over, false) || !payload.empty()) {
-        step = cmd.c.session<login>().next(access, cmd.c, payload);
+        step = cmd.c.session<server_login>().next(access, cmd.c, payload);
         if (step.done && !state.skip_empty) {
             step.done = false;
             state.over = true;
