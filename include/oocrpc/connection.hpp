@@ -122,6 +122,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     friend class detail::runner_pool;
     friend struct detail::initiate_call;
     enum class state { open, draining, flushing, closed };
+    // How often to look for a hang-up while handlers have to finish before more is read.
+    static constexpr std::chrono::milliseconds hang_up_check{50};
     struct expected_call;
     struct open_call;
 
@@ -139,7 +141,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void on_peer_gone(std::error_code ec);
     void violation(std::string reason);
 
-    // Writing.
+    // Writing (connection_writing.cpp).
     void on_written(std::error_code ec) override;
     void flush();
     void write_out();
@@ -183,7 +185,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::unique_ptr<context> take_context();
     static void release(std::unique_ptr<context> c);
 
-    // Time and end.
+    // Time and end (connection_time.cpp).
     void arm(time_point at);
     void on_timer();
     void linger();
