@@ -16,6 +16,8 @@ constexpr std::size_t most_read = 256 << 10;
 // After so many messages of a read, what they were answered leaves: the peer need not wait for the
 // rest. A write costs about as much as ten of them.
 constexpr std::size_t early_answers = 32;
+// A message up to this size is read however little memory there is.
+constexpr std::size_t small_message = 64 << 10;
 
 } // namespace
 
@@ -23,20 +25,31 @@ std::shared_ptr<connection> connection::start(std::unique_ptr<byte_stream> strea
                                               std::unique_ptr<oocrpc::codec> codec,
                                               std::shared_ptr<const handler> serve,
                                               connection_options options) {
+    return start(std::move(stream), std::move(codec), std::move(serve),
+                 std::make_shared<const connection_options>(std::move(options)));
+}
+
+std::shared_ptr<connection> connection::start(std::unique_ptr<byte_stream> stream,
+                                              std::unique_ptr<oocrpc::codec> codec,
+                                              std::shared_ptr<const handler> serve,
+                                              std::shared_ptr<const connection_options> options) {
     std::shared_ptr<connection> c(
         new connection(std::move(stream), std::move(codec), std::move(serve), std::move(options)));
     c->codec_->speak(c->out_);
     c->flush();
+    c->watch_beginning();
     c->read();
     return c;
 }
 
 connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocrpc::codec> codec,
-                       std::shared_ptr<const handler> serve, connection_options options)
+                       std::shared_ptr<const handler> serve,
+                       std::shared_ptr<const connection_options> options)
     : executor_(stream->get_executor()),
       stream_(std::move(stream)),
       serve_(std::move(serve)),
-      options_(std::move(options)),
+      shared_options_(std::move(options)),
+      options_(*shared_options_),
       clock_(clock::of(executor_)),
       list_(&detail::connection_list::of(executor_)) {
     list_->add(*this);
@@ -49,6 +62,7 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
 connection::~connection() {
     if (runners_) runners_->close();
     if (list_) list_->remove(*this);
+    if (options_.memory) options_.memory->give_back(accounted_);
 }
 
 void connection::adopt(std::unique_ptr<oocrpc::codec> next) {
@@ -65,7 +79,14 @@ void connection::read() {
     auto room = read_size_;
     if (needed_ > in_.size()) room = std::max(room, std::min(needed_ - in_.size(), in_.size()));
     in_.prepare(room);
+    account();
     stream_->read_some({in_.data() + in_.size(), in_.capacity() - in_.size()}, shared_from_this());
+}
+
+/// A large message is not read on where memory is scarce; for how long is a matter of its time.
+bool connection::starved() const noexcept {
+    return needed_ > small_message && needed_ > in_.capacity() && options_.memory &&
+           options_.memory->scarce();
 }
 
 void connection::adapt(std::size_t size) {
@@ -84,7 +105,6 @@ void connection::on_read(std::error_code ec, std::size_t size) {
     if (state_ == state::closed) return;
     if (ec) return on_peer_gone(ec);
     in_.commit(size);
-    heard_ = true;
     adapt(size);
     process();
 }
@@ -95,7 +115,10 @@ void connection::process() {
     try {
         decode_all();
         codec_->speak(out_);
-        if (options_.on_ready && codec_->ready()) std::exchange(options_.on_ready, nullptr)();
+        if (!ready_told_ && codec_->ready()) {
+            ready_told_ = true;
+            if (options_.on_ready) options_.on_ready();
+        }
         put_held();
     } catch (...) {
         // What a user's completion handler throws belongs to whoever runs the loop, as with every
@@ -109,6 +132,8 @@ void connection::process() {
     write_out();
     close_if_idle();
     if (state_ == state::closed || state_ == state::flushing) return;
+    account();
+    if (!read_paused_ && starved()) read_paused_ = paused_for_handlers_ = true;
     if (read_paused_ && paused_for_handlers_) arm(batch_time_ + hang_up_check);
     if (read_paused_) return;
     if (in_.empty() && in_.capacity() > 2 * read_size_) in_.shrink(read_size_);
@@ -125,7 +150,10 @@ void connection::decode_all() {
     std::size_t messages = 0;
     while (state_ == state::open || state_ == state::draining) {
         read_paused_ = must_pause();
-        if (read_paused_) break;
+        if (read_paused_) {
+            frame_since_ = time_point::max(); // it is we who keep it waiting
+            break;
+        }
         message m;
         auto d = codec_->decode(bytes(in_).subspan(done.size), m);
         if (d.what == decoded::state::malformed) return violation(std::move(d.reason));
@@ -135,9 +163,12 @@ void connection::decode_all() {
         }
         if (d.what == decoded::state::incomplete) {
             needed_ = d.size;
+            watch_frame(in_.size() - done.size);
             break;
         }
         done.size += d.size;
+        heard_ = true;
+        frame_since_ = time_point::max();
         on_message(m);
         if (++messages == early_answers) write_out();
     }
@@ -169,8 +200,7 @@ void connection::on_message(message& m) {
     case message_kind::error:
         return on_reply(m);
     case message_kind::cancel:
-        if (auto* c = dispatcher_.find_running(m.id)) cancel_running(*c);
-        return;
+        return on_cancel(m);
     case message_kind::credit:
         return on_credit(m);
     case message_kind::ping:

@@ -12,6 +12,10 @@ namespace {
 // How long a peer may take to read the last bytes before the connection closes all the same.
 constexpr std::chrono::seconds linger_time{5};
 
+std::string text_of(std::chrono::milliseconds span) {
+    return std::to_string(span.count()) + " ms";
+}
+
 } // namespace
 
 void connection::arm(time_point at) {
@@ -26,35 +30,127 @@ void connection::on_timer() {
     const auto now = clock_.now();
     armed_at_ = time_point::max();
     if (linger_until_ <= now) return close(rpc_error(errc::unavailable, "the peer does not read"));
-    if (read_paused_ && paused_for_handlers_ && state_ != state::flushing && stream_->hung_up())
-        return on_peer_gone(asio::error::eof);
+    if (is_write_stuck(now))
+        return close(rpc_error(errc::unavailable,
+                               "the peer has read nothing for " + text_of(limit().write_timeout)));
+    if (is_frame_late(now))
+        violation(std::to_string(in_.size() - frame_had_) + " bytes of a message within " +
+                  text_of(frame_span()));
+    if (state_ == state::draining && !in_grace()) close_if_idle();
+    end_late_calls(now);
+    send_late_cancels(now);
+    end_where_idle(now);
+    if (read_paused_ && paused_for_handlers_ && state_ != state::flushing) {
+        if (stream_->hung_up()) return on_peer_gone(asio::error::eof);
+        if (!must_pause() && !starved()) process();
+    }
+    if (state_ != state::closed) arm(next_look(now));
+}
+
+void connection::end_late_calls(time_point now) {
     for (auto id : dispatcher_.expired(now))
         if (dispatcher_.waiting(id)) {
             auto text = dispatcher_.deadline(id).text();
             abandon(id, message::error(id, errc::deadline_exceeded, std::move(text)));
         }
     std::vector<std::int64_t> late;
-    auto next = std::min(dispatcher_.next_deadline(), linger_until_);
-    if (state_ == state::draining) {
-        if (grace_until_ > now)
-            next = std::min(next, grace_until_);
-        else
-            close_if_idle();
-    }
-    if (read_paused_ && paused_for_handlers_) next = std::min(next, now + hang_up_check);
     dispatcher_.for_each_running([&](context& c) {
-        if (c.cancelled_) return;
-        if (c.deadline_.passed(now)) {
-            c.expired_ = true;
-            late.push_back(c.key_);
-        } else {
-            next = std::min(next, c.deadline_.at);
-        }
+        if (c.cancelled_ || !c.deadline_.passed(now)) return;
+        c.expired_ = true;
+        late.push_back(c.key_);
     });
     // Cancelling one may end others.
     for (auto key : late)
         if (auto* c = dispatcher_.find_running(key)) cancel_running(*c);
-    if (state_ != state::closed && next != time_point::max()) arm(next);
+}
+
+/// When something is due that the timer has to see to.
+time_point connection::next_look(time_point now) const {
+    auto next = std::min(dispatcher_.next_deadline(), linger_until_);
+    if (state_ == state::draining && grace_until_ > now) next = std::min(next, grace_until_);
+    if (read_paused_ && paused_for_handlers_) next = std::min(next, now + hang_up_check);
+    if (!late_cancels_.empty()) next = std::min(next, own_cancels_.end());
+    if (state_ == state::flushing) return next;
+    dispatcher_.for_each_running([&](const context& c) {
+        if (!c.cancelled_) next = std::min(next, c.deadline_.at);
+    });
+    next = std::min(next, after(frame_since_, frame_span()));
+    next = std::min(next, after(stuck_since_, limit().write_timeout));
+    if (options_.accepted && state_ == state::open)
+        next = std::min(next, after(batch_time_, limit().idle_timeout));
+    return next;
+}
+
+// What a peer may take its time for. Nothing is armed for a message that is whole or a write that
+// is done at once: the timer finds at its time what has become of what it was armed for.
+
+time_point connection::after(time_point since, std::chrono::milliseconds span) noexcept {
+    if (span.count() <= 0 || since > time_point::max() - span) return time_point::max();
+    return since + span;
+}
+
+void connection::watch_beginning() {
+    batch_time_ = clock_.now();
+    if (!options_.accepted) return;
+    if (limit().first_frame_timeout.count() > 0) frame_since_ = batch_time_;
+    arm(next_look(batch_time_));
+}
+
+/// `left` bytes are here of a message that is not whole.
+void connection::watch_frame(std::size_t left) {
+    if (left == 0 || frame_since_ != time_point::max()) return;
+    frame_since_ = batch_time_;
+    frame_had_ = left;
+    arm(after(frame_since_, frame_span()));
+}
+
+std::chrono::milliseconds connection::frame_span() const noexcept {
+    const auto first = limit().first_frame_timeout;
+    return options_.accepted && !heard_ && first.count() > 0 ? first : limit().frame_timeout;
+}
+
+/// Large messages of slow peers get as much time again as long as they come on.
+bool connection::is_frame_late(time_point now) {
+    const auto span = frame_span();
+    if (state_ == state::flushing || now < after(frame_since_, span)) return false;
+    const auto enough = limit().frame_rate * static_cast<std::size_t>(span.count()) / 1000;
+    if (in_.size() - frame_had_ < std::max<std::size_t>(enough, 1)) return true;
+    frame_since_ = now;
+    frame_had_ = in_.size();
+    return false;
+}
+
+bool connection::is_write_stuck(time_point now) noexcept {
+    if (now < after(stuck_since_, limit().write_timeout)) return false;
+    const auto at = stream_->unsent();
+    if (at == stuck_at_) return true;
+    stuck_since_ = now;
+    stuck_at_ = at;
+    return false;
+}
+
+bool connection::in_use() const noexcept {
+    return dispatcher_.running() > 0 || dispatcher_.waiting() > 0 || expected_ > 0 || writing_;
+}
+
+/// A client of ours is told to go elsewhere first, so that no call of its is lost.
+void connection::end_where_idle(time_point now) {
+    if (!options_.accepted || state_ != state::open) return;
+    if (in_use()) batch_time_ = now;
+    if (now < after(batch_time_, limit().idle_timeout)) return;
+    last_reason_ = std::make_unique<rpc_error>(
+        errc::unavailable, "nothing was said for " + text_of(limit().idle_timeout));
+    drain();
+}
+
+/// Memory is taken and given back as buffers change, which they do not with each message.
+void connection::account() noexcept {
+    if (!options_.memory) return;
+    const auto held =
+        in_.capacity() + out_.capacity() + leaving_.capacity() + call_bytes_ + dispatcher_.stored();
+    if (held > accounted_) options_.memory->take(held - accounted_);
+    if (held < accounted_) options_.memory->give_back(accounted_ - held);
+    accounted_ = held;
 }
 
 void connection::linger() {
@@ -70,7 +166,8 @@ void connection::close_if_idle() {
     if (state_ == state::flushing) return close(*last_reason_);
     if (dispatcher_.waiting() > 0 || !held_.empty() || expected_ > 0) return;
     if ((state_ == state::draining && !in_grace()) || going_away_)
-        close(rpc_error(errc::unavailable, "the connection was drained"));
+        close(last_reason_ ? *last_reason_
+                           : rpc_error(errc::unavailable, "the connection was drained"));
 }
 
 void connection::drain() {
@@ -130,7 +227,7 @@ void connection::end(const rpc_error& reason) {
     if (runners_) runners_->close();
     sessions_.clear();
     if (room_) std::exchange(room_, std::nullopt)->fire();
-    if (options_.on_closed) std::exchange(options_.on_closed, nullptr)(*this, reason);
+    if (options_.on_closed) options_.on_closed(*this, reason);
 }
 
 void connection::forget_everybody() noexcept {

@@ -20,6 +20,7 @@ struct serving {
     workers& loops;
     gate& begin; ///< nobody is served before it is open
     std::shared_ptr<call_counters> counters;
+    std::shared_ptr<oocrpc::memory_budget> memory;
     std::function<void(oocrpc::log_level, const std::string& component, std::string_view message,
                        const oocrpc::log_fields&)>
         log; ///< thread-safe
