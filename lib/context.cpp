@@ -18,6 +18,7 @@ void context::begin(connection& on, message& call) {
     deadline_ = {};
     wire_id_ = call.id;
     key_ = 0;
+    size_ = call.body.data.size();
     credit_ = call.credit;
     streaming_ = call.credit > 0;
     oneway_ = call.oneway;

@@ -59,7 +59,8 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit,
 std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     if (at.protocol == "oocrpc") return std::make_unique<detecting_codec>(limit);
     if (at.protocol == "mongodb")
-        return std::make_unique<mongodb_server_codec>(limit.max_message, limit.max_depth);
+        return std::make_unique<mongodb_server_codec>(limit.max_message, limit.max_depth,
+                                                      limit.max_elements);
     unknown(at);
 }
 

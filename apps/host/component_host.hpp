@@ -27,6 +27,8 @@ class component_host final : public oocrpc::plugin_host {
     const std::vector<std::string>& hints() const noexcept { return hints_; }
 
   private:
+    void set_limits(oocrpc::server_options& server) const;
+
     component_settings settings_;
     serving& with_;
     std::chrono::milliseconds drain_timeout_;

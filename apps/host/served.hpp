@@ -21,6 +21,7 @@ struct serving {
     gate& begin; ///< nobody is served before it is open
     std::shared_ptr<call_counters> counters;
     std::shared_ptr<const oocrpc::access_control> access; ///< null: nobody has to log in
+    std::shared_ptr<oocrpc::memory_budget> memory;
     std::function<void(oocrpc::log_level, const std::string& component, std::string_view message,
                        const oocrpc::log_fields&)>
         log; ///< thread-safe

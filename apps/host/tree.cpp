@@ -24,6 +24,11 @@ bool same(const component_settings& a, const component_settings& b) {
     return a.of == b.of && a.policy.action == b.policy.action && a.values.same_values(b.values);
 }
 
+std::shared_ptr<memory_budget> memory_for(const option_values& host) {
+    if (!host.has("memory-budget")) return std::make_shared<memory_budget>();
+    return std::make_shared<memory_budget>(host.size("memory-budget"));
+}
+
 } // namespace
 
 std::string text_of(const std::exception_ptr& e) {
@@ -43,7 +48,7 @@ tree::tree(settings all, workers& loops, listening_sockets& sockets,
     : settings_(std::move(all)),
       sockets_(sockets),
       log_(to),
-      serving_{loops, begin_, counters_, std::move(access), {}},
+      serving_{loops, begin_, counters_, std::move(access), memory_for(settings_.host), {}},
       root_("oocrpcd", std::move(how)) {
     serving_.log = [&to](log_level level, const std::string& name, std::string_view message,
                          const log_fields& fields) { to.write(level, name, message, fields); };

@@ -10,10 +10,13 @@ namespace oocrpc {
 /// one of `call`, `reply`, `error` and `info` (PROTOCOL section 1).
 class native_codec final : public codec {
   public:
-    /// `max_message` is the largest body in bytes, read or written; depth counts documents.
-    explicit native_codec(std::size_t max_message = 16u << 20, std::size_t max_depth = 100)
+    /// `max_message` is the largest body in bytes, read or written; depth counts documents, and
+    /// `max_elements` all elements of a body that is read.
+    explicit native_codec(std::size_t max_message = 16u << 20, std::size_t max_depth = 100,
+                          std::size_t max_elements = SIZE_MAX)
         : max_message_(max_message),
-          max_depth_(max_depth) {}
+          max_depth_(max_depth),
+          max_elements_(max_elements) {}
 
     std::string_view protocol() const noexcept override { return "oocrpc"; }
     reply_ids ids() const noexcept override { return reply_ids::unknown; }
@@ -28,6 +31,7 @@ class native_codec final : public codec {
     std::size_t max_message_;
     std::size_t max_read_ = max_message_;
     std::size_t max_depth_;
+    std::size_t max_elements_;
 };
 
 } // namespace oocrpc

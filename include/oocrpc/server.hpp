@@ -17,8 +17,13 @@
 namespace oocrpc {
 
 struct server_options {
-    limits limit;                        ///< of each connection
-    std::size_t max_connections = 10000; ///< accepting pauses at this number
+    limits limit; ///< of each connection
+    /// Of all servers that share the registry; accepting pauses at this number.
+    std::size_t max_connections = 10'000;
+    /// The same from one address, see connection_counts; one more is closed at once.
+    std::size_t max_connections_per_address = 256;
+    /// What the connections of a process may hold together; its own where it is null.
+    std::shared_ptr<memory_budget> memory;
     /// The longest that a call may run; none by default.
     std::optional<std::chrono::milliseconds> max_call_time;
     /// How long a drain waits for the calls in flight before it cancels them.
@@ -29,7 +34,8 @@ struct server_options {
     std::shared_ptr<const tls_server> tls;
     /// Speaks a protocol of your own at all addresses, instead of what their URLs say.
     codec_factory codecs;
-    /// Cursors and suspended calls, shared by the servers of one port; its own where it is null.
+    /// Cursors, suspended calls and the number of connections, shared by the servers of one port;
+    /// its own where it is null.
     std::shared_ptr<call_registry> registry;
     /// Who may log in and call what, shared by the servers of one port; null: everybody,
     /// everything.
@@ -38,10 +44,13 @@ struct server_options {
     std::function<void(const peer_info&)> on_connected;
     std::function<void(const peer_info&, const rpc_error&)> on_disconnected;
     /// Told of a connection that ends before it is served, as its TLS handshake failed.
-    std::function<void(const peer_info&, const rpc_error&)> on_refused;
+    std::function<void(const url&, const std::string& peer, const rpc_error&)> on_handshake_failed;
     /// Told when accepting fails for a while, as for want of file descriptors; it goes on by
     /// itself.
     std::function<void(const url&, const std::error_code&)> on_accept_error;
+    /// Told, once a second at most, of connections that were closed at once because their address
+    /// had too many: the last of them, and how many there were since it was told before.
+    std::function<void(const url&, const std::string& peer, std::size_t refused)> on_refused;
 };
 
 namespace detail {

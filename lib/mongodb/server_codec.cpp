@@ -24,11 +24,11 @@ bool is_request(opcode op) noexcept {
 
 } // namespace
 
-mongodb_server_codec::state::state(std::size_t max_message, std::size_t depth)
+mongodb_server_codec::state::state(std::size_t max_message, std::size_t depth, std::size_t elements)
     : own_limit(std::max(largest_message_for(max_message), header_size)),
       largest_request(own_limit),
       largest_answer(max_message + slack),
-      max_depth(depth + (default_depth - bson::default_max_depth)) {}
+      documents{depth + (default_depth - bson::default_max_depth), elements} {}
 
 void mongodb_server_codec::state::tidy() {
     for (auto* b : {&scratch_, &unpacked_}) {
@@ -68,8 +68,9 @@ encoded mongodb_server_codec::state::answer(const message& m, byte_buffer& out) 
     return outcome;
 }
 
-mongodb_server_codec::mongodb_server_codec(std::size_t max_message, std::size_t max_depth)
-    : state_(std::make_unique<state>(max_message, max_depth)) {}
+mongodb_server_codec::mongodb_server_codec(std::size_t max_message, std::size_t max_depth,
+                                           std::size_t max_elements)
+    : state_(std::make_unique<state>(max_message, max_depth, max_elements)) {}
 
 mongodb_server_codec::~mongodb_server_codec() = default;
 

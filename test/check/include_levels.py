@@ -17,7 +17,7 @@ LEVELS = [
     # 0: the vocabulary
     "error value byte_buffer asio clock timer* promise* result when deadline task_group task_list unhandled "
     "pending as_awaitable sleep* suspension child_group tuple_group endian unique_function queue "
-    "version url url_text uri "
+    "per_second memory_budget version url url_text uri "
     "limits tls_info tls_options metadata random_bits secret",
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* read_value message call_deadline call_options description uri_options "
@@ -32,7 +32,7 @@ LEVELS = [
     "initiate_call place_call typed_call handler context suspended_call "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
-    "method streaming caller peer client* log_in login_for server* arguments typed_handler service built_in layers "
+    "method streaming caller peer client* log_in login_for server* arguments typed_handler service built_in layers limited "
     "access_control access_layers login_commands protocols call_registry component* group_child application option* parse_units plugin "
     "command_options command_call commands source cursor* session methods rpc find insert hello "
     "listing diagnostics operations old_mapping pass_on",
