@@ -65,7 +65,7 @@ class server_core : public std::enable_shared_from_this<server_core> {
     bool full() const noexcept {
         return connections_.size() + shaking_ >= options_.max_connections;
     }
-    void fewer() {
+    void tell_fewer() {
         if (fewer_) std::exchange(fewer_, std::nullopt)->fire();
     }
     void gone(connection& c, const rpc_error& why);
@@ -108,7 +108,7 @@ void server_core::admit(std::unique_ptr<byte_stream> bytes, const url& at) {
 void server_core::gone(connection& c, const rpc_error& why) {
     connections_.erase(&c);
     if (options_.on_disconnected) options_.on_disconnected(c.info(), why);
-    fewer();
+    tell_fewer();
 }
 
 /// Shakes hands with a peer, and serves it, while others are accepted.
@@ -133,8 +133,8 @@ awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
     if (why->code() == errc::deadline_exceeded)
         why.emplace(errc::unavailable,
                     "TLS: no handshake within " + std::to_string(within.count()) + " ms");
-    if (self->options_.on_refused) self->options_.on_refused(who, *why);
-    self->fewer();
+    if (self->options_.on_handshake_failed) self->options_.on_handshake_failed(who, *why);
+    self->tell_fewer();
 }
 
 awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, listener& from) {
@@ -177,7 +177,7 @@ awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serv
         // Accepting ends by itself when the listener closes.
         asio::co_spawn(self->executor_, std::move(accepting), [self](std::exception_ptr e) {
             --self->accepting_;
-            self->fewer();
+            self->tell_fewer();
             if (e && !is_cancelled(e)) std::rethrow_exception(e);
         });
     }
@@ -193,7 +193,7 @@ awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serv
     co_await this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     self->drain();
     for (auto& l : self->listeners_) l->close();
-    self->fewer();
+    self->tell_fewer();
     if (cut_short) throw rpc_error(errc::cancelled);
     co_await self->drain_all();
     self->options_.registry->leave(self->executor_);

@@ -111,6 +111,12 @@ server_options served::logged_options() const {
               {{"peer", who.address}, {"reason", why.what()}});
         if (then) then(who, why);
     };
+    options.on_handshake_failed = [=, then = std::move(options.on_handshake_failed)](
+                                      const peer_info& who, const rpc_error& why) {
+        write(log_level::warn, name, "handshake failed",
+              {{"peer", who.address}, {"reason", why.detail()}});
+        if (then) then(who, why);
+    };
     options.on_accept_error =
         [=, then = std::move(options.on_accept_error)](const url& at, const std::error_code& why) {
             write(log_level::warn, name, "accepting failed",
