@@ -41,9 +41,10 @@ void component_host::set_limits(server_options& server) const {
 
 std::unique_ptr<component> component_host::serve(handler h, serve_options how) {
     h = limited(std::move(h), options().size("max-concurrent"), options().size("max-waiting"));
-    set_limits(how.server);
-    how.server.drain_timeout = drain_timeout_;
-    how.server.access = with_.access;
+    auto& server = how.server;
+    set_limits(server);
+    server.drain_timeout = drain_timeout_;
+    server.access = with_.access;
     if (how.urls.empty()) how.urls = options().texts("listen");
     if (auto tls = make_tls(options(), how.urls)) {
         tls_.push_back(tls);

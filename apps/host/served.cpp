@@ -141,6 +141,11 @@ std::vector<url> served::wanted() const {
     return all;
 }
 
+bool served::asks_who(const url& at) const {
+    const auto& tls = how_.server.tls;
+    return with_.access || (at.tls && tls && tls->requires_certificates());
+}
+
 void served::listen(run_state& state) {
     const auto lanes = how_.all_threads ? with_.loops.size() : 1;
     auto options = logged_options();

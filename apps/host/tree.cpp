@@ -80,9 +80,7 @@ tree::member tree::make(const component_settings& s, const option_values& host) 
     } catch (...) {
         throw host::failure(software_error, of + "unknown");
     }
-    if (const auto why =
-            host.flag("insecure") ? "" : open_to_strangers(*m.what, serving_.access != nullptr);
-        !why.empty())
+    if (const auto why = host.flag("insecure") ? "" : open_to_strangers(*m.what); !why.empty())
         throw host::failure(bad_configuration, why);
     return m;
 }

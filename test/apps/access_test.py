@@ -148,7 +148,7 @@ def the_same_holds_for_check_for_a_reload_and_for_text_ports():
         poem = oocrpcd_process.POEM
         code, text = start_refused(where, "--users", "users.toml", "poetry", "--poem", poem,
                                    "--listen", ANY, "--text", "0.0.0.0:0")
-        assert code == 78 and "text port" in text, (code, text)
+        assert code == 78 and "nobody has to log in there" in text, (code, text)
 
 
 suite.run([
