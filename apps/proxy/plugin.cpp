@@ -37,6 +37,16 @@ constexpr option options[] = {
      .fallback = "4",
      .least = 1,
      .most = 1024},
+    {.name = "upstream-tls-ca",
+     .type = file,
+     .help = "Whom the proxy trusts to sign the certificates of encrypted upstreams, in PEM; "
+             "default: whom the system trusts"},
+    {.name = "upstream-tls-certificate",
+     .type = file,
+     .help = "The certificate that the proxy shows to them, in PEM"},
+    {.name = "upstream-tls-key",
+     .type = file,
+     .help = "Its private key; default: in the file of the certificate"},
     {.name = "cache",
      .help = "Serve the calls of this method from memory, for TTL, else 60s",
      .value_name = "METHOD[=TTL]",
@@ -46,6 +56,10 @@ constexpr option options[] = {
     {.name = "vary",
      .help = "Metadata that the results of cached methods depend on, beside the arguments",
      .value_name = "NAME",
+     .repeated = true},
+    {.name = "private",
+     .help = "The results of this cached method differ by user: keep them for each",
+     .value_name = "METHOD",
      .repeated = true},
     {.name = "text",
      .help = "Write the result of a cached method to whoever connects there: nc HOST PORT",
@@ -83,12 +97,16 @@ cache_rules rules_of(const option_values& given) {
     cache_rules rules;
     rules.limit_bytes = given.size("cache-bytes");
     rules.vary = given.texts("vary");
+    for (auto& method : given.texts("private")) rules.per_user.insert(std::move(method));
     for (const auto& text : given.texts("text"))
         rules.methods.emplace(parse_text_port(text).method, cache_rules::default_ttl);
     for (const auto& text : given.texts("cache")) {
         auto m = parse_cached_method(text);
         rules.methods.insert_or_assign(std::move(m.method), m.ttl);
     }
+    for (const auto& method : rules.per_user)
+        if (!rules.methods.contains(method))
+            throw ::host::failure(::host::usage_error, "--private " + method + ": not cached");
     return rules;
 }
 
@@ -111,6 +129,9 @@ std::shared_ptr<upstreams> add_upstreams(component_group& group, plugin_host& ho
     if (urls.empty()) throw ::host::failure(::host::usage_error, "--upstream is required");
     client_options how;
     how.connections = static_cast<std::size_t>(host.options().integer("upstream-connections"));
+    how.tls.ca = host.options().text("upstream-tls-ca");
+    how.tls.certificate = host.options().text("upstream-tls-certificate");
+    how.tls.key = host.options().text("upstream-tls-key");
     auto to = upstreams::make(host.executor(), urls, std::move(how));
     group.add<part>("upstreams", [to] { to->open(); }, [to] { to->close(); });
     return to;
