@@ -115,8 +115,9 @@ validator::pointer validator::code_with_scope(pointer p) noexcept {
     return p;
 }
 
-std::optional<fault> validate(bytes document, std::size_t max_depth) noexcept {
-    return validator(document, max_depth).run();
+std::optional<fault> validate(bytes document, std::size_t max_depth,
+                              std::size_t max_elements) noexcept {
+    return validator(document, max_depth, max_elements).run();
 }
 
 } // namespace oocrpc::bson

@@ -36,12 +36,13 @@ inline bool is_short_ascii(const std::uint8_t* p, const std::uint8_t* end) noexc
 /// and comes back behind what was checked, or null where there is a fault.
 class validator {
   public:
-    validator(bytes document, std::size_t max_depth) noexcept
+    validator(bytes document, std::size_t max_depth, std::size_t max_elements) noexcept
         : begin_(document.data()),
           p_(begin_),
           end_(begin_ + document.size()),
           last_(end_),
-          max_depth_(max_depth < most_depth ? max_depth : most_depth) {}
+          max_depth_(max_depth < most_depth ? max_depth : most_depth),
+          elements_left_(max_elements) {}
 
     std::optional<fault> run() noexcept {
         if (!begin() || !leave(0)) return fault_;
@@ -171,6 +172,7 @@ class validator {
     }
 
     pointer value(type t, pointer p, pointer at) noexcept {
+        if (elements_left_-- == 0) return fail(at, "document has too many elements");
         const auto n = oocrpc::detail::value_sizes[static_cast<std::uint8_t>(t)];
         if (n < oocrpc::detail::counted) {
             if (left(p) < n) return fail(p, "value is cut off");
@@ -205,6 +207,7 @@ class validator {
 
     pointer begin_, p_, end_, last_; // the end of the innermost document, and of the outermost
     std::size_t depth_ = 0, max_depth_;
+    std::size_t elements_left_; // of all documents together
     std::size_t level_ = 0; // of the innermost document that next() reads
     fault fault_{};
     // Where each open document ends; only the first depth_ are ever read.

@@ -23,7 +23,16 @@ std::optional<message> connection::refusal(const call_deadline& when, time_point
         return message::error(0, errc::overloaded,
                               std::to_string(options_.limit.max_outgoing) +
                                   " calls are in flight on the connection");
+    if (options_.memory && options_.memory->exceeded())
+        return message::error(0, errc::overloaded, "the process has no memory left for it");
     return std::nullopt;
+}
+
+/// What the call says itself counts first.
+void connection::add_metadata(message& call, const call_options& options) const {
+    if (!options.meta.empty()) call.meta = options.meta;
+    for (const auto& [name, text] : options_.meta)
+        if (!call.meta.find(name)) call.meta.add(name, text);
 }
 
 void connection::refuse(dispatcher::waiter&& waiter, message why) {
@@ -42,7 +51,7 @@ std::int64_t connection::start_call(message& call, const call_options& options,
         return 0;
     }
     call.timeout_ms = when.left_ms(now);
-    if (!options.meta.empty()) call.meta = options.meta;
+    add_metadata(call, options);
     call.id = dispatcher_.start_call(std::move(waiter), when);
     dispatcher_.describe(call.id, call.method, now);
     arm(when.at);
@@ -62,7 +71,7 @@ std::shared_ptr<message_stream> connection::open(message call, const call_option
         return stream;
     }
     call.timeout_ms = when.left_ms(now);
-    if (!options.meta.empty()) call.meta = options.meta;
+    add_metadata(call, options);
     call.credit = window;
     call.oneway = false; // its items are the answer
     call.id = stream->id_ = dispatcher_.start_stream(stream, when);
@@ -152,21 +161,38 @@ void connection::on_reply(message& m) {
     const bool told = dispatcher_.on_reply(m);
     if (!told && m.kind == message_kind::error && m.id == 0)
         peer_error_ = m.fault->message + ": " + m.fault->detail;
+    if (!told && !late_cancels_.empty()) std::erase(late_cancels_, m.id); // it has ended by itself
     if (!dispatcher_.remembers_cancels()) return;
-    for (auto id : dispatcher_.take_remembered_cancels())
-        put(message::control(message_kind::cancel, id));
+    for (auto id : dispatcher_.take_remembered_cancels()) send_cancel(id);
 }
 
 void connection::abandon(std::int64_t id, message&& outcome) {
     // The peer has not heard of a call that still waits for room.
     const bool unheard = held_.erase_if([id](auto& call) { return call.id == id; }) > 0;
     const auto action = dispatcher_.abandon(id, std::move(outcome));
-    if (action == dispatcher::cancel_action::send && !unheard) {
-        put(message::control(message_kind::cancel, id));
-        flush();
-    }
+    if (action == dispatcher::cancel_action::send && !unheard) send_cancel(id);
     if (action == dispatcher::cancel_action::later) probe();
     close_if_idle();
+}
+
+/// No more in a second than a peer with our limits permits, however the seconds of the two lie to
+/// each other; what is too much for now is told later.
+void connection::send_cancel(std::int64_t id) {
+    late_cancels_.push_back(id);
+    // Work that is older than all that the peer may have running has ended.
+    if (late_cancels_.size() > limit().max_in_flight) late_cancels_.erase(late_cancels_.begin());
+    send_late_cancels(in_batch_ ? batch_time_ : clock_.now());
+    if (!late_cancels_.empty()) arm(own_cancels_.end());
+}
+
+void connection::send_late_cancels(time_point now) {
+    const auto most = (limit().max_cancels + 1) / 2;
+    auto next = late_cancels_.begin();
+    for (; next != late_cancels_.end() && own_cancels_.take(now, most); ++next)
+        put(message::control(message_kind::cancel, *next));
+    if (next == late_cancels_.begin()) return;
+    late_cancels_.erase(late_cancels_.begin(), next);
+    flush();
 }
 
 void connection::probe() {

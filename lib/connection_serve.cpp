@@ -15,6 +15,9 @@ constexpr std::size_t spare_bytes = 4096;
 thread_local std::vector<std::unique_ptr<context>> spare;
 // An error that cannot travel as it is travels with that much of its text.
 constexpr std::size_t most_detail = 1024;
+// An answer up to this size goes out however little memory there is.
+constexpr std::size_t small_answer = 64 << 10;
+constexpr auto no_memory = "the process has no memory left for it";
 
 /// ASCII that says as much of `text` as can travel in any case.
 std::string legible(std::string_view text) {
@@ -75,11 +78,34 @@ std::optional<message> connection::refuse_call(context& c) {
         return message::error(0, errc::unavailable, "the server is draining");
     if (c.deadline_.passed(batch_time_))
         return message::error(0, errc::deadline_exceeded, c.deadline_.text());
-    if (dispatcher_.running() >= options_.limit.max_in_flight)
+    if (dispatcher_.running() >= limit().max_in_flight)
         return message::error(0, errc::overloaded,
-                              std::to_string(options_.limit.max_in_flight) +
+                              std::to_string(limit().max_in_flight) +
                                   " calls are in flight on the connection");
+    if (c.streaming_ && streams_ >= limit().max_streams)
+        return message::error(0, errc::overloaded,
+                              std::to_string(limit().max_streams) +
+                                  " streams are open on the connection");
+    if (options_.memory && options_.memory->exceeded())
+        return message::error(0, errc::overloaded, no_memory);
     return std::nullopt;
+}
+
+/// A call that is not answered at once takes part of what the connection may use, also once it is
+/// cancelled, until its handler has come to its end.
+void connection::count(context& c) noexcept {
+    c.counted_ = true;
+    c.counted_stream_ = c.streaming_;
+    if (c.counted_stream_) ++streams_;
+    call_bytes_ += c.size_;
+    account();
+}
+
+void connection::uncount(context& c) noexcept {
+    if (!std::exchange(c.counted_, false)) return;
+    if (c.counted_stream_) --streams_;
+    call_bytes_ -= c.size_;
+    account();
 }
 
 maybe_awaitable<message> connection::invoke(context& c, message&& call) {
@@ -94,6 +120,7 @@ maybe_awaitable<message> connection::invoke(context& c, message&& call) {
 
 void connection::run(std::unique_ptr<context> c, awaitable<message> work) {
     c->key_ = dispatcher_.begin_call(c->wire_id_, c.get(), !c->oneway_);
+    count(*c);
     if (c->deadline_) arm(c->deadline_.at);
     if (!runners_) runners_ = std::make_shared<detail::runner_pool>(executor_);
     runners_->run(shared_from_this(), std::move(c), std::move(work));
@@ -124,6 +151,7 @@ struct connection::open_call {
 void connection::wait_for(std::unique_ptr<context> c, pending<message>& answer) {
     auto& call = *c;
     call.key_ = dispatcher_.begin_call(call.wire_id_, &call, !call.oneway_);
+    count(call);
     if (call.deadline_) arm(call.deadline_.at);
     call.signal_ = &answer.signal();
     const bool cancelled = call.cancelled_; // by a layer, before
@@ -133,6 +161,7 @@ void connection::wait_for(std::unique_ptr<context> c, pending<message>& answer) 
 
 void connection::finish(context& c, message&& reply) {
     c.tell_end(reply);
+    uncount(c);
     if (c.expired_ && reply.fault && reply.fault->code == static_cast<int>(errc::cancelled))
         reply = message::error(0, errc::deadline_exceeded, c.deadline_.text());
     c.collect_into(reply);
@@ -158,7 +187,10 @@ void connection::put_reply(const message& m) {
 
 void connection::put_answer(const message& m) {
     const auto before = out_.size();
-    if (const auto outcome = put(m); outcome != encoded::done) put(instead_of(m, outcome));
+    if (m.body.data.size() > small_answer && options_.memory && options_.memory->exceeded())
+        put(message::error(m.id, errc::overloaded, no_memory));
+    else if (const auto outcome = put(m); outcome != encoded::done)
+        put(instead_of(m, outcome));
     replies_queued_ += out_.size() - before;
 }
 
@@ -188,6 +220,13 @@ message connection::to_error(const std::exception_ptr& e) const {
     } catch (...) {
     }
     return message::error(0, errc::internal, "the handler failed");
+}
+
+void connection::on_cancel(const message& m) {
+    if (!cancels_.take(batch_time_, limit().max_cancels))
+        return violation("more than " + std::to_string(limit().max_cancels) +
+                         " cancels within a second");
+    if (auto* c = dispatcher_.find_running(m.id)) cancel_running(*c);
 }
 
 void connection::cancel_running(context& c) {

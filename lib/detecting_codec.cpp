@@ -43,8 +43,10 @@ decoded detecting_codec::decode(bytes in, message&) {
 
 std::unique_ptr<codec> detecting_codec::successor() {
     if (found_ == protocol_kind::mongodb)
-        return std::make_unique<mongodb_server_codec>(limit_.max_message, limit_.max_depth);
-    return std::make_unique<native_codec>(limit_.max_message, limit_.max_depth);
+        return std::make_unique<mongodb_server_codec>(limit_.max_message, limit_.max_depth,
+                                                      limit_.max_elements);
+    return std::make_unique<native_codec>(limit_.max_message, limit_.max_depth,
+                                          limit_.max_elements);
 }
 
 } // namespace oocrpc

@@ -1,8 +1,5 @@
 #include <oocrpc/layers.hpp>
 
-#include <atomic>
-#include <memory>
-
 #include <oocrpc/clock.hpp>
 #include <oocrpc/context.hpp>
 
@@ -73,33 +70,6 @@ handler logged(handler inner, std::function<void(const call_record&)> log) {
             log(record);
         };
         return observe(inner, c, std::move(call), std::move(ended));
-    };
-}
-
-namespace {
-
-/// One of the calls that run; counts down when it is destroyed, however the call ends.
-struct place {
-    explicit place(std::shared_ptr<std::atomic<std::size_t>> r) : running(std::move(r)) {}
-    place(place&&) noexcept = default;
-    ~place() {
-        if (running) running->fetch_sub(1);
-    }
-    std::shared_ptr<std::atomic<std::size_t>> running;
-};
-
-} // namespace
-
-handler limited(handler inner, std::size_t most) {
-    auto running = std::make_shared<std::atomic<std::size_t>>(0);
-    return [inner = std::move(inner), running, most](context& c,
-                                                     message&& call) -> maybe_awaitable<message> {
-        if (running->fetch_add(1) >= most) {
-            running->fetch_sub(1);
-            return message::error(0, errc::overloaded, std::to_string(most) + " calls are running");
-        }
-        return observe(inner, c, std::move(call),
-                       [p = place(running)](const message*, const std::exception_ptr&) {});
     };
 }
 

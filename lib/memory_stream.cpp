@@ -62,6 +62,7 @@ class memory_stream final : public byte_stream {
         });
         out_->move_on();
     }
+    std::size_t unsent() noexcept override { return out_->data.size() + out_->pending.size(); }
     void shutdown_send() noexcept override {
         out_->writer_gone = true;
         out_->move_on();

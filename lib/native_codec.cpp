@@ -24,7 +24,9 @@ decoded malformed(std::string reason) {
 /// Reads one body into a message, and validates it on the way; `reason` says what is wrong with it.
 class body_reader {
   public:
-    body_reader(bytes body, std::size_t max_depth, message& m) : in_(body, max_depth), m_(m) {}
+    body_reader(bytes body, std::size_t max_depth, std::size_t max_elements, message& m)
+        : in_(body, max_depth, max_elements),
+          m_(m) {}
 
     bool read() {
         if (!in_.begin()) return invalid();
@@ -242,11 +244,11 @@ decoded native_codec::decode(bytes in, message& out) {
     if (length < smallest_body)
         return malformed("a frame of " + std::to_string(length) +
                          " bytes is shorter than the smallest document");
-    if (length > max_message_)
+    if (length > max_read_)
         return malformed("a frame of " + std::to_string(length) + " bytes exceeds the limit of " +
-                         std::to_string(max_message_));
+                         std::to_string(max_read_));
     if (in.size() < prefix + length) return {decoded::state::incomplete, prefix + length, {}};
-    body_reader reader(in.subspan(prefix, length), max_depth_ + frame_depth, out);
+    body_reader reader(in.subspan(prefix, length), max_depth_ + frame_depth, max_elements_, out);
     if (!reader.read()) return malformed(std::move(reader.reason));
     return {decoded::state::message, prefix + length, {}};
 }

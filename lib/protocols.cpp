@@ -1,5 +1,6 @@
 #include "protocols.hpp"
 
+#include "access_layers.hpp"
 #include "detecting_codec.hpp"
 #include "mongodb/command_names.hpp"
 #include "mongodb/commands.hpp"
@@ -37,7 +38,8 @@ client_options options_for(const url& to, client_options options) {
     return options;
 }
 
-std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
+std::unique_ptr<codec> client_codec(const url& to, const limits& limit,
+                                    std::shared_ptr<client_login> who, bool encrypted) {
     if (to.protocol == "oocrpc")
         return std::make_unique<native_codec>(limit.max_message, limit.max_depth);
     if (to.protocol == "mongodb") {
@@ -46,6 +48,8 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
         options.database = to.database;
         options.application = std::move(wanted.application);
         options.compressors = std::move(wanted.compressors);
+        options.login = std::move(who);
+        options.encrypted = encrypted;
         return std::make_unique<mongodb_client_codec>(std::move(options), limit.max_message,
                                                       limit.max_depth);
     }
@@ -55,12 +59,15 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
 std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     if (at.protocol == "oocrpc") return std::make_unique<detecting_codec>(limit);
     if (at.protocol == "mongodb")
-        return std::make_unique<mongodb_server_codec>(limit.max_message, limit.max_depth);
+        return std::make_unique<mongodb_server_codec>(limit.max_message, limit.max_depth,
+                                                      limit.max_elements);
     unknown(at);
 }
 
-handler serving(handler inner, std::shared_ptr<call_registry> registry) {
-    return mongodb::answer_commands(std::move(inner), std::move(registry));
+handler serving(handler inner, std::shared_ptr<call_registry> registry,
+                std::shared_ptr<const access_control> access) {
+    if (access) inner = logged_in_first(authorised(std::move(inner), access), access);
+    return mongodb::answer_commands(std::move(inner), std::move(registry), {}, std::move(access));
 }
 
 bool reserved(std::string_view method) noexcept {

@@ -14,6 +14,7 @@ namespace {
 
 // Where the process has no descriptors left, trying again at once would only spin.
 constexpr std::chrono::milliseconds accept_pause{100};
+constexpr std::chrono::seconds refusals_told{1};
 
 } // namespace
 
@@ -27,6 +28,10 @@ class server_core : public std::enable_shared_from_this<server_core> {
           options_(std::move(options)),
           handshakes_(executor_) {
         if (!options_.registry) options_.registry = std::make_shared<call_registry>();
+        if (!options_.memory) options_.memory = std::make_shared<memory_budget>();
+    }
+    ~server_core() { // those that ended without it
+        for (auto& [raw, c] : connections_) options_.registry->connections.leave(c->info().address);
     }
 
     url listen(const url& at, const std::source_location& made) {
@@ -61,14 +66,14 @@ class server_core : public std::enable_shared_from_this<server_core> {
     static awaitable<void> accept_all(std::shared_ptr<server_core> self, listener& from);
     static awaitable<void> encrypt(std::shared_ptr<server_core> self,
                                    std::unique_ptr<byte_stream> bytes, url at);
-    void admit(std::unique_ptr<byte_stream> bytes, const url& at);
-    bool full() const noexcept {
-        return connections_.size() + shaking_ >= options_.max_connections;
-    }
-    void tell_fewer() {
-        if (fewer_) std::exchange(fewer_, std::nullopt)->fire();
-    }
+    std::shared_ptr<const connection_options> options_of_connections();
+    bool admit(std::unique_ptr<byte_stream>& bytes, const url& at);
+    void refuse(const url& at, const std::string& peer);
+    void begin(std::unique_ptr<byte_stream> bytes, const url& at);
+    void serve(std::unique_ptr<byte_stream> bytes, const url& at);
     void gone(connection& c, const rpc_error& why);
+    void tell_fewer();
+    awaitable<void> fewer();
     awaitable<void> drain_all();
     void close_all(const char* why) {
         handshakes_.cancel();
@@ -79,36 +84,53 @@ class server_core : public std::enable_shared_from_this<server_core> {
     any_io_executor executor_;
     server_options options_;
     std::shared_ptr<const handler> serve_;
+    std::shared_ptr<const connection_options> of_connections_;
     std::vector<std::unique_ptr<listener>> listeners_;
     std::unordered_map<connection*, std::shared_ptr<connection>> connections_;
     promise<void> stop_;
     std::optional<promise<void>> fewer_; // fires when a connection ends
     std::size_t accepting_ = 0;
     task_group handshakes_;
-    std::size_t shaking_ = 0; // connections of these
-    bool abandoned_ = false;  // what the handler uses may be gone
+    std::size_t shaking_ = 0; // of these
+    std::size_t refused_ = 0; // and not told of
+    time_point tell_refused_at_{};
+    bool abandoned_ = false; // what the handler uses may be gone
 };
 
-void server_core::admit(std::unique_ptr<byte_stream> bytes, const url& at) {
-    connection_options options;
-    options.limit = options_.limit;
-    options.max_call_time = options_.max_call_time;
-    options.exceptions = options_.exceptions;
-    options.on_closed = [weak = weak_from_this()](connection& c, const rpc_error& why) {
-        if (auto self = weak.lock()) self->gone(c, why);
-    };
-    auto codec = options_.codecs ? options_.codecs(options_.limit)
-                                 : protocols::server_codec(at, options_.limit);
-    auto c = connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
-    if (options_.on_connected) options_.on_connected(c->info());
-    connections_.emplace(c.get(), c);
-    if (stop_.fired()) c->drain();
+/// Serves it, or closes it; false where it has to wait until there are fewer.
+bool server_core::admit(std::unique_ptr<byte_stream>& bytes, const url& at) {
+    using enum connection_counts::outcome;
+    auto& counts = options_.registry->connections;
+    const auto peer = bytes->peer_address();
+    const auto outcome =
+        counts.enter(peer, options_.max_connections, options_.max_connections_per_address);
+    if (outcome == full) return false;
+    if (outcome == address_full) {
+        bytes.reset();
+        refuse(at, peer);
+        return true;
+    }
+    try {
+        begin(std::move(bytes), at);
+    } catch (...) {
+        counts.leave(peer);
+        throw;
+    }
+    return true;
 }
 
-void server_core::gone(connection& c, const rpc_error& why) {
-    connections_.erase(&c);
-    if (options_.on_disconnected) options_.on_disconnected(c.info(), why);
-    tell_fewer();
+void server_core::refuse(const url& at, const std::string& peer) {
+    ++refused_;
+    const auto now = clock::of(executor_).now();
+    if (!options_.on_refused || now < tell_refused_at_) return;
+    tell_refused_at_ = now + refusals_told;
+    options_.on_refused(at, peer, std::exchange(refused_, 0));
+}
+
+void server_core::begin(std::unique_ptr<byte_stream> bytes, const url& at) {
+    if (!at.tls) return serve(std::move(bytes), at);
+    auto encrypting = encrypt(shared_from_this(), std::move(bytes), at);
+    handshakes_.spawn(std::move(encrypting));
 }
 
 /// Shakes hands with a peer, and serves it, while others are accepted.
@@ -128,8 +150,9 @@ awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
         why.emplace(errc::unavailable, e.what());
     }
     --self->shaking_;
+    if (!why && !self->abandoned_) co_return self->serve(std::move(bytes), at);
+    self->options_.registry->connections.leave(who.address);
     if (self->abandoned_) co_return;
-    if (!why) co_return self->admit(std::move(bytes), at);
     if (why->code() == errc::deadline_exceeded)
         why.emplace(errc::unavailable,
                     "TLS: no handshake within " + std::to_string(within.count()) + " ms");
@@ -137,40 +160,79 @@ awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
     self->tell_fewer();
 }
 
+void server_core::serve(std::unique_ptr<byte_stream> bytes, const url& at) {
+    auto codec = options_.codecs ? options_.codecs(options_.limit)
+                                 : protocols::server_codec(at, options_.limit);
+    auto c = connection::start(std::move(bytes), std::move(codec), serve_, of_connections_);
+    connections_.emplace(c.get(), c);
+    if (options_.on_connected) options_.on_connected(c->info());
+    if (stop_.fired()) c->drain();
+}
+
+void server_core::gone(connection& c, const rpc_error& why) {
+    if (connections_.erase(&c)) options_.registry->connections.leave(c.info().address);
+    if (options_.on_disconnected) options_.on_disconnected(c.info(), why);
+    tell_fewer();
+}
+
+void server_core::tell_fewer() {
+    if (fewer_) std::exchange(fewer_, std::nullopt)->fire();
+}
+
+/// Until a connection may have ended, which other servers do not tell of.
+awaitable<void> server_core::fewer() {
+    if (!fewer_) fewer_.emplace();
+    auto told = *fewer_;
+    timer look_again(executor_);
+    look_again.arm(clock::of(executor_).after(accept_pause), [this] { tell_fewer(); });
+    co_await told.wait();
+}
+
 awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, listener& from) {
     while (!self->stop_.fired()) {
-        if (self->full()) {
-            if (!self->fewer_) self->fewer_.emplace();
-            auto fewer = *self->fewer_;
-            co_await fewer.wait();
-            continue;
-        }
         std::unique_ptr<byte_stream> bytes;
         std::error_code failure;
         try {
             bytes = co_await from.accept();
+            // Also one that came as the drain began: its client may have sent a call.
+            while (bytes && !self->abandoned_ && !self->admit(bytes, from.address())) {
+                if (self->stop_.fired()) co_return;
+                co_await self->fewer();
+            }
         } catch (const std::system_error& e) {
             failure = e.code();
+        } catch (const std::bad_alloc&) {
+            failure = make_error_code(std::errc::not_enough_memory);
         }
         if (self->abandoned_) co_return;
-        if (bytes) { // also one that came as the drain began: its client may have sent a call
-            if (from.address().tls) {
-                auto encrypting = encrypt(self, std::move(bytes), from.address());
-                self->handshakes_.spawn(std::move(encrypting));
-            } else {
-                self->admit(std::move(bytes), from.address());
-            }
-            continue;
-        }
+        if (!failure) continue;
         if (self->stop_.fired()) co_return;
         if (self->options_.on_accept_error) self->options_.on_accept_error(from.address(), failure);
         co_await sleep_for(accept_pause);
     }
 }
 
+std::shared_ptr<const connection_options> server_core::options_of_connections() {
+    auto all = std::make_shared<connection_options>();
+    all->limit = options_.limit;
+    all->accepted = true;
+    all->memory = options_.memory;
+    all->max_call_time = options_.max_call_time;
+    all->exceptions = options_.exceptions;
+    if (options_.access) {
+        all->login_required = true;
+        all->user_of = [access = options_.access](const tls_info& t) { return access->user_of(t); };
+    }
+    all->on_closed = [weak = weak_from_this()](connection& c, const rpc_error& why) {
+        if (auto self = weak.lock()) self->gone(c, why);
+    };
+    return all;
+}
+
 awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serve) {
-    serve = protocols::serving(std::move(serve), self->options_.registry);
+    serve = protocols::serving(std::move(serve), self->options_.registry, self->options_.access);
     self->serve_ = std::make_shared<const handler>(std::move(serve));
+    self->of_connections_ = self->options_of_connections();
     for (auto& l : self->listeners_) {
         ++self->accepting_;
         auto accepting = accept_all(self, *l);

@@ -23,9 +23,16 @@ hello_reply say_hello(context& c) {
     const auto& l = c.limits();
     hello_reply reply;
     reply.version = version;
-    reply.limits = {{"max_message", static_cast<std::int64_t>(l.max_message)},
-                    {"max_depth", static_cast<std::int64_t>(l.max_depth)},
-                    {"max_in_flight", static_cast<std::int64_t>(l.max_in_flight)}};
+    const std::pair<const char*, std::size_t> numbers[] = {
+        {"max_message", l.max_message},   {"max_depth", l.max_depth},
+        {"max_elements", l.max_elements}, {"max_in_flight", l.max_in_flight},
+        {"max_queued", l.max_queued},     {"max_streams", l.max_streams},
+        {"max_cancels", l.max_cancels},   {"frame_rate", l.frame_rate}};
+    for (const auto& [name, n] : numbers) reply.limits[name] = static_cast<std::int64_t>(n);
+    reply.limits["first_frame_timeout"] = l.first_frame_timeout.count();
+    reply.limits["frame_timeout"] = l.frame_timeout.count();
+    reply.limits["write_timeout"] = l.write_timeout.count();
+    reply.limits["idle_timeout"] = l.idle_timeout.count();
     reply.features = {"cancel", "goaway", "meta", "oneway", "ping", "stream", "timeout_ms"};
     return reply;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <asio/write.hpp>
@@ -30,6 +32,11 @@ template <class Socket> class socket_stream final : public byte_stream {
         asio::async_write(
             socket_, asio::buffer(from.data(), from.size()),
             [user = std::move(user)](std::error_code ec, std::size_t) { user->on_written(ec); });
+    }
+    std::size_t unsent() noexcept override {
+        int n = 0;
+        ::ioctl(socket_.native_handle(), SIOCOUTQ, &n);
+        return static_cast<std::size_t>(n);
     }
     void shutdown_send() noexcept override {
         std::error_code ignored;

@@ -66,6 +66,107 @@ TEST_CASE("limited refuses what is too much at once, and counts down however a c
 }
 
 TEST_CASE(
+    "calls wait for their turn in a queue, and what is too much for that is refused at once") {
+    serving(limited(table(), 1, 2), [](peer& p) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        std::vector<std::string> outcomes;
+        auto one = [&](int id, int span) -> awaitable<void> {
+            json ms = json::array({span});
+            const auto got = co_await outcome(p, "slow", std::move(ms));
+            outcomes.push_back(std::to_string(id) + " " + got);
+        };
+        spawned a(ex, one(1, 30)), b(ex, one(2, 20)), c(ex, one(3, 10)), d(ex, one(4, 10));
+        co_await sleep_for(29ms);
+        CHECK(outcomes ==
+              std::vector<std::string>{"4 overloaded: 1 calls are running and 2 are waiting"});
+        co_await sleep_for(40ms);
+        REQUIRE(outcomes.size() == 4); // the first that came went first
+        CHECK(outcomes[1] == "1 30");
+        CHECK(outcomes[2] == "2 20");
+        CHECK(outcomes[3] == "3 10");
+        spawned e(ex, one(5, 10));
+        co_await sleep_for(20ms);
+        CHECK(outcomes.back() == "5 10");
+    });
+}
+
+TEST_CASE(
+    "a call that waits for its turn leaves the queue at its deadline or when it is cancelled") {
+    int begun = 0;
+    auto counted = [&, inner = handler(table())](context& c, message&& m) {
+        ++begun;
+        return inner(c, std::move(m));
+    };
+    serving(limited(counted, 1, 1), [&](peer& p) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        std::string first, second, third, fourth;
+        auto one = [&](std::string& into, call_options options) -> awaitable<void> {
+            json ms = json::array({100});
+            into = co_await outcome(p, "slow", std::move(ms), std::move(options));
+        };
+        call_options none, late;
+        late.when = 10ms;
+        spawned a(ex, one(first, none)), b(ex, one(second, late));
+        co_await sleep_for(20ms);
+        CHECK(second == "deadline_exceeded: call deadline of 10 ms passed");
+        spawned c(ex, one(third, none)); // there is room for it
+        co_await sleep_for(10ms);
+        CHECK(third == "");
+        c.cancel();
+        co_await settle();
+        CHECK(third == "cancelled");
+        spawned d(ex, one(fourth, none));
+        co_await sleep_for(300ms);
+        CHECK(first == "100");
+        CHECK(fourth == "100");
+        CHECK(begun == 2);
+    });
+}
+
+TEST_CASE("the turn of a call that is cancelled as it comes goes to the next") {
+    serving(limited(table(), 1, 2), [](peer& p) -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        std::string first, second, third;
+        auto one = [&](std::string& into, int span, call_options options) -> awaitable<void> {
+            json ms = json::array({span});
+            into = co_await outcome(p, "slow", std::move(ms), std::move(options));
+        };
+        call_options none, late;
+        late.when = 20ms; // when the first one ends
+        spawned a(ex, one(first, 20, none)), b(ex, one(second, 50, late)),
+            c(ex, one(third, 5, none));
+        co_await sleep_for(200ms);
+        CHECK(first == "20");
+        CHECK(second == "deadline_exceeded: call deadline of 20 ms passed");
+        CHECK(third == "5");
+    });
+}
+
+TEST_CASE("calls that wait when their connection ends leave the queue to others") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        const handler shared = limited(table(), 1, 1);
+        linked gone(ex, nullptr, shared), stays(ex, nullptr, shared);
+        std::string first, second;
+        auto one = [](std::shared_ptr<connection> on, std::string& into,
+                      int span) -> awaitable<void> {
+            json ms = json::array({span});
+            into = co_await outcome(peer(on), "slow", std::move(ms));
+        };
+        spawned a(ex, one(gone.a, first, 1'000)), b(ex, one(gone.a, second, 1'000));
+        co_await sleep_for(1ms);
+        co_await gone.close();
+        std::string third;
+        spawned c(ex, one(stays.a, third, 5));
+        co_await sleep_for(10ms);
+        CHECK(third == "5");
+        CHECK(first.starts_with("unavailable"));
+        CHECK(second.starts_with("unavailable"));
+        co_await stays.close();
+    });
+}
+
+TEST_CASE(
     "with_timeout ends a call as a deadline of the server's, unless the caller's is earlier") {
     serving(with_timeout(table(), 30ms), [](peer& p) -> awaitable<void> {
         json ms = json::array({1000}), same = ms;

@@ -425,8 +425,9 @@ TEST_CASE("a cursor that nobody uses for long enough ends") {
 
 TEST_CASE("a connection has a limited number of cursors, with limited memory") {
     mongodb::command_options how;
-    how.most_cursors = 2;
     how.most_stored = 50'000;
+    connection_options options;
+    options.limit.max_streams = 2;
     with_driver(
         [](fixture& at) -> awaitable<void> {
             const auto one = find_count(9, 0, R"("batchSize": 1, )");
@@ -449,7 +450,7 @@ TEST_CASE("a connection has a limited number of cursors, with limited memory") {
             CHECK(at.registry->cursors.size() == 3);
             co_await other.hang_up();
         },
-        how);
+        how, options);
 }
 
 TEST_CASE("a wrong getMore or killCursors is refused by name") {

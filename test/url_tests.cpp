@@ -89,11 +89,13 @@ TEST_CASE("what is wrong with a MongoDB URI is said, without a password") {
     CHECK(refusal("mongodb://") == "'mongodb://': a host is missing");
     CHECK(refusal("mongodb://a,,b") == "'mongodb://a,,b': a host is missing");
     CHECK(refusal("mongodb://:1") == "'mongodb://:1': a host is missing");
-    CHECK(refusal("mongodb://me:secret@a:1/x") ==
-          "'mongodb://***@a:1/x': authentication is not supported yet");
-    CHECK(refusal("mongodb://me:se/cret@a") ==
-          "'mongodb://***@a': authentication is not supported yet");
+    CHECK(refusal("mongodb://me:secret@a:x/y") ==
+          "'mongodb://***@a:x/y': the port is not a number from 0 to 65535");
+    CHECK(refusal("mongodb://me:se/cret@a").starts_with("'mongodb://***@a': special characters"));
     CHECK(refusal("mongodb://me:se?cr@et@a").find("cr") == std::string::npos);
+    CHECK(refusal("mongodb://a:x/?proxyPassword=secret&tlsCertificateKeyFile%50assword=s2&w=1") ==
+          "'mongodb://a:x/?proxyPassword=***&tlsCertificateKeyFile%50assword=***&w=1': "
+          "the port is not a number from 0 to 65535");
     CHECK(refusal("mongodb+srv://a.b.c/").find("(mongodb+srv) are not supported") !=
           std::string::npos);
     for (auto* text : {"mongodb://a:", "mongodb://a:x", "mongodb://a:65536", "mongodb://a:-1"})
@@ -114,6 +116,54 @@ TEST_CASE("what is wrong with a MongoDB URI is said, without a password") {
     CHECK(refusal("mongodb://a/?=x").ends_with("'=x' is not an option, NAME=VALUE"));
     CHECK(refusal("mongodb://a/?w=1&&w=2").ends_with("'' is not an option, NAME=VALUE"));
     CHECK(refusal("oocrpc://a:1?w=1") != "");
+}
+
+TEST_CASE("a user is read, percent-decoded, and written back") {
+    for (auto* text : {"oocrpc://me@a:1", "oocrpc://%40l%3Ace%2F%3D@[::1]:1",
+                       "oocrpc+unix://me@/tmp/a@b.sock", "mongodb://me@a:1,b:2/demo?w=1",
+                       "mongodb://CN%3Dann%2CO%3Dpoets@a:1", "mongodb://me@%2Ftmp%2Fx.sock"})
+        CHECK(url::parse(text).to_string() == text);
+    CHECK(url::parse("oocrpc://%40l%3Ace@a:1").user == "@l:ce");
+    CHECK(url::parse("oocrpc+unix://me@/tmp/a@b").user == "me");
+    CHECK(url::parse("oocrpc+unix://me@/tmp/a@b").path == "/tmp/a@b");
+    CHECK(url::parse("oocrpc+unix:///tmp/a@b").user == "");
+    for (auto* text :
+         {"oocrpc://@a:1", "oocrpc+unix://@/a", "mongodb://@a", "mongodb://:@a", "mongodb://:x@a"})
+        CHECK(refusal(text).ends_with("the user is missing"));
+    for (auto* text : {"oocrpc://a%4@a:1", "oocrpc://a%00@a:1", "oocrpc://a@b@a:1"})
+        CHECK(refusal(text).find("special characters of a user are written as") !=
+              std::string::npos);
+    CHECK(refusal("oocrpc://me@") == "'oocrpc://***@': a port is missing (host:port)");
+    CHECK(refusal("oocrpc+unix://me@tmp").ends_with("must be absolute"));
+}
+
+TEST_CASE("a password stands in a MongoDB URI alone, and is never shown") {
+    const auto u = url::parse("mongodb://alice:f%3Azzb%40z%2Fz%3D@a,b/db?proxyPassword=secret&w=1");
+    CHECK(u.user == "alice");
+    CHECK(u.password == "f:zzb@z/z=");
+    CHECK(u.host == "a");
+    CHECK(u.others.size() == 1);
+    CHECK(u.to_string() == "mongodb://alice@a:27017,b:27017/db?w=1");
+    const auto plain = url::parse("mongodb://!$&'()*+,;=:!$&'()*+,;=@127.0.0.1/admin");
+    CHECK(plain.user == "!$&'()*+,;=");
+    CHECK(plain.password == "!$&'()*+,;=");
+    CHECK(plain.host == "127.0.0.1");
+    CHECK(url::parse("mongodb://alice:@a").password == "");
+    CHECK(url::parse("mongodb://alice:x@a/admin?appName=my@app").user == "alice");
+    for (auto* text :
+         {"mongodb://alice:foo:bar@a", "mongodb://alice@@a", "mongodb://alice@foo:bar@a",
+          "mongodb://alice/@a/db", "mongodb://alice/bob:foo@a/db", "mongodb://alice:foo/bar@a/db",
+          "mongodb://al[i]ce:x@a", "mongodb://alice:fo#o@a"})
+        CHECK(refusal(text).find("special characters of user and password") != std::string::npos);
+    for (auto* text : {"mongodb://alice:foo%@a", "mongodb://alice:fo%xo@a", "mongodb://al%1:x@a"})
+        CHECK(refusal(text).ends_with("'%' is not followed by two hexadecimal digits"));
+    for (auto* text :
+         {"oocrpc://me:secret@a:1", "oocrpc+unix://me:secret@/a", "oocrpc://me:@a:1"}) {
+        CHECK(refusal(text).find("--password-file FILE") != std::string::npos);
+        CHECK(refusal(text).find("secret") == std::string::npos);
+    }
+    for (auto* text : {"http://me:secret@a", "me:secret@a", "mongodb+srv://me:secret@a"})
+        CHECK(refusal(text).find("secret") == std::string::npos);
 }
 
 TEST_CASE("the options of a MongoDB URI reach the client, or are refused by name") {
@@ -149,7 +199,13 @@ TEST_CASE("the options of a MongoDB URI reach the client, or are refused by name
     CHECK(refused("loadBalanced=true").starts_with("the option loadBalanced=true: "));
     CHECK(refused("directConnection=true") ==
           "the option directConnection=true: the URL names several hosts");
-    CHECK(refused("authSource=x") == "the option authSource: authentication is not supported yet");
+    CHECK(refused("authSource=") == "the option authSource=: the name of a database is expected");
+    CHECK(refused("authMechanism=MONGODB-CR") ==
+          "the option authMechanism=MONGODB-CR: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN or MONGODB-X509 "
+          "is expected");
+    CHECK(refused("authMechanismProperties=SERVICE_NAME:x") ==
+          "the option authMechanismProperties: no mechanism here has properties");
+    CHECK(refused("proxyPassword=%FF").find("***: it is not UTF-8") != std::string::npos);
     CHECK(refused("proxyPassword=secret") == "the option proxyPassword: proxies are not supported");
     CHECK(refused("colour=red") == "the option colour: there is no such option");
     CHECK(refused("appName=x&APPNAME=y") == "the option APPNAME=y: it is given twice");

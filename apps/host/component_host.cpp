@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <oocrpc/layers.hpp>
 #include <oocrpc/promise.hpp>
 
 namespace host {
@@ -18,11 +19,32 @@ any_io_executor component_host::executor() {
     return with_.loops.first().get_executor();
 }
 
+/// The limits, by the names that they have in the library.
+void component_host::set_limits(server_options& server) const {
+    const auto& o = options();
+    auto& each = server.limit;
+    server.max_connections = o.size("max-connections");
+    server.max_connections_per_address = o.size("max-connections-per-address");
+    server.memory = with_.memory;
+    each.max_in_flight = o.size("max-in-flight");
+    each.max_streams = o.size("max-streams");
+    each.max_cancels = o.size("max-cancels");
+    each.max_message = o.size("max-message");
+    each.max_elements = o.size("max-elements");
+    each.max_queued = o.size("max-queued");
+    each.first_frame_timeout = o.duration("first-frame-timeout");
+    each.frame_timeout = o.duration("frame-timeout");
+    each.frame_rate = o.size("frame-rate");
+    each.write_timeout = o.duration("write-timeout");
+    each.idle_timeout = o.duration("idle-timeout");
+}
+
 std::unique_ptr<component> component_host::serve(handler h, serve_options how) {
+    h = limited(std::move(h), options().size("max-concurrent"), options().size("max-waiting"));
     auto& server = how.server;
-    server.limit.max_in_flight = static_cast<std::size_t>(options().integer("max-in-flight"));
-    server.max_connections = static_cast<std::size_t>(options().integer("max-connections"));
+    set_limits(server);
     server.drain_timeout = drain_timeout_;
+    server.access = with_.access;
     if (how.urls.empty()) how.urls = options().texts("listen");
     if (auto tls = make_tls(options(), how.urls)) {
         tls_.push_back(tls);

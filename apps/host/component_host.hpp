@@ -30,6 +30,8 @@ class component_host final : public oocrpc::plugin_host {
     const std::vector<std::shared_ptr<oocrpc::tls_server>>& tls() const noexcept { return tls_; }
 
   private:
+    void set_limits(oocrpc::server_options& server) const;
+
     component_settings settings_;
     serving& with_;
     std::chrono::milliseconds drain_timeout_;

@@ -123,6 +123,15 @@ server_options served::logged_options() const {
                   {{"listener", at.to_string()}, {"reason", why.message()}});
             if (then) then(at, why);
         };
+    options.on_refused = [=, then = std::move(options.on_refused)](
+                             const url& at, const std::string& peer, std::size_t n) {
+        write(log_level::warn, name, "connections refused",
+              {{"listener", at.to_string()},
+               {"peer", peer},
+               {"refused", std::to_string(n)},
+               {"reason", "the address has max-connections-per-address"}});
+        if (then) then(at, peer, n);
+    };
     return options;
 }
 
@@ -130,6 +139,11 @@ std::vector<url> served::wanted() const {
     std::vector<url> all;
     for (const auto& at : how_.urls) all.push_back(url::parse(at));
     return all;
+}
+
+bool served::asks_who(const url& at) const {
+    const auto& tls = how_.server.tls;
+    return with_.access || (at.tls && tls && tls->requires_certificates());
 }
 
 void served::listen(run_state& state) {

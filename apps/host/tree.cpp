@@ -7,6 +7,7 @@
 #include <oocrpc/task_group.hpp>
 
 #include "exit.hpp"
+#include "listening.hpp"
 
 namespace host {
 
@@ -23,6 +24,11 @@ bool same(const component_settings& a, const component_settings& b) {
     return a.of == b.of && a.policy.action == b.policy.action && a.values.same_values(b.values);
 }
 
+std::shared_ptr<memory_budget> memory_for(const option_values& host) {
+    if (!host.has("memory-budget")) return std::make_shared<memory_budget>();
+    return std::make_shared<memory_budget>(host.size("memory-budget"));
+}
+
 } // namespace
 
 std::string text_of(const std::exception_ptr& e) {
@@ -37,12 +43,12 @@ std::string text_of(const std::exception_ptr& e) {
     }
 }
 
-tree::tree(settings all, workers& loops, listening_sockets& sockets, log& to,
-           application_options how)
+tree::tree(settings all, workers& loops, listening_sockets& sockets,
+           std::shared_ptr<const access_control> access, log& to, application_options how)
     : settings_(std::move(all)),
       sockets_(sockets),
       log_(to),
-      serving_{loops, begin_, counters_, {}},
+      serving_{loops, begin_, counters_, std::move(access), memory_for(settings_.host), {}},
       root_("oocrpcd", std::move(how)) {
     serving_.log = [&to](log_level level, const std::string& name, std::string_view message,
                          const log_fields& fields) { to.write(level, name, message, fields); };
@@ -74,6 +80,8 @@ tree::member tree::make(const component_settings& s, const option_values& host) 
     } catch (...) {
         throw host::failure(software_error, of + "unknown");
     }
+    if (const auto why = host.flag("insecure") ? "" : open_to_strangers(*m.what); !why.empty())
+        throw host::failure(bad_configuration, why);
     return m;
 }
 

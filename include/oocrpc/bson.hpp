@@ -60,7 +60,8 @@ inline constexpr std::size_t default_max_depth = 100;
 /// Checks every length against its parent, every NUL, UTF-8 (neither overlong nor surrogates),
 /// booleans, known types, and the depth: documents, arrays and scopes count, the outermost is 1.
 /// Works without recursion and without allocation; a `max_depth` above 200 means 200.
-std::optional<fault> validate(bytes document, std::size_t max_depth = default_max_depth) noexcept;
+std::optional<fault> validate(bytes document, std::size_t max_depth = default_max_depth,
+                              std::size_t max_elements = SIZE_MAX) noexcept;
 
 /// True if `text` is UTF-8 as RFC 3629 defines it.
 bool is_utf8(std::string_view text) noexcept;

@@ -13,7 +13,7 @@ namespace oocrpc {
 /// What a server says of itself.
 struct hello_reply {
     std::string version;                        ///< of the library
-    std::map<std::string, std::int64_t> limits; ///< by the names of oocrpc::limits
+    std::map<std::string, std::int64_t> limits; ///< by the names of oocrpc::limits; times in ms
     std::vector<std::string> features;          ///< keys and infos beyond the base protocol
 };
 

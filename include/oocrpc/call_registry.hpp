@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <oocrpc/asio.hpp>
+#include <oocrpc/connection_counts.hpp>
 
 namespace oocrpc {
 
@@ -72,7 +73,8 @@ class number_table {
 };
 
 /// What the servers of one port share, one server for each thread: open cursors, which a client
-/// may go on with on another connection, and suspended calls, which another one may cancel.
+/// may go on with on another connection, suspended calls, which another one may cancel, and how
+/// many connections there are.
 ///
 /// Thread-safe. What it holds belongs to the servers' loops: each server takes its own out when it
 /// ends.
@@ -80,15 +82,16 @@ class call_registry {
   public:
     number_table cursors{number_table::numbers::random};
     number_table calls{number_table::numbers::counted};
+    connection_counts connections;
 
     /// A number for a connection, from 1 on.
-    std::int32_t number_connection() noexcept { return ++connections_; }
+    std::int32_t number_connection() noexcept { return ++last_connection_; }
     /// A server's loop is about to go: ends its cursors and forgets its calls, which end with
     /// their connections. On `home`, or once it does not run any more.
     void leave(const any_io_executor& home);
 
   private:
-    std::atomic<std::int32_t> connections_{0};
+    std::atomic<std::int32_t> last_connection_{0};
 };
 
 } // namespace oocrpc

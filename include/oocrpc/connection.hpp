@@ -11,11 +11,13 @@
 #include <oocrpc/codec.hpp>
 #include <oocrpc/context.hpp>
 #include <oocrpc/detail/call_executor.hpp>
+#include <oocrpc/detail/per_second.hpp>
 #include <oocrpc/detail/queue.hpp>
 #include <oocrpc/detail/reply_to.hpp>
 #include <oocrpc/dispatcher.hpp>
 #include <oocrpc/handler.hpp>
 #include <oocrpc/limits.hpp>
+#include <oocrpc/memory_budget.hpp>
 #include <oocrpc/message_stream.hpp>
 #include <oocrpc/stream.hpp>
 #include <oocrpc/suspended_call.hpp>
@@ -25,13 +27,24 @@ namespace oocrpc {
 /// Whether the text of an exception that is no rpc_error reaches the caller.
 enum class exception_text { hidden, exposed };
 
+/// May be shared by connections: each tells of itself.
 struct connection_options {
     limits limit;
+    /// The peer came to us: it has to say something at once, and not to be silent for ever.
+    bool accepted = false;
+    /// What it takes its buffers from, with others; null: from nothing.
+    std::shared_ptr<memory_budget> memory;
     /// The longest that a call of the peer may run; none by default.
     std::optional<std::chrono::milliseconds> max_call_time;
     /// The deadline of calls that we make and that have no other.
     std::chrono::milliseconds default_timeout{10'000};
     exception_text exceptions = exception_text::hidden;
+    /// The peer is nobody until a handler logs it in, and may send little before that: see limits.
+    bool login_required = false;
+    /// Who the peer is from the beginning, as its certificate says; empty: nobody.
+    std::function<std::string(const tls_info&)> user_of;
+    /// Goes along with every call that we make, unless the call says otherwise.
+    metadata meta;
     /// Who calls, where that is not the other end of the stream: for connections within a process.
     std::shared_ptr<const peer_info> on_behalf_of;
     /// The handshake is over, where the protocol has one that is not at the beginning.
@@ -62,6 +75,10 @@ class connection final : public stream_user, public std::enable_shared_from_this
                                              std::unique_ptr<oocrpc::codec> codec,
                                              std::shared_ptr<const handler> serve,
                                              connection_options options = {});
+    static std::shared_ptr<connection> start(std::unique_ptr<byte_stream> stream,
+                                             std::unique_ptr<oocrpc::codec> codec,
+                                             std::shared_ptr<const handler> serve,
+                                             std::shared_ptr<const connection_options> options);
     ~connection() override;
 
     /// Makes a call: `void(std::error_code, message)`; the message is the `reply` or the `error`.
@@ -122,27 +139,34 @@ class connection final : public stream_user, public std::enable_shared_from_this
     friend class detail::runner_pool;
     friend struct detail::initiate_call;
     enum class state { open, draining, flushing, closed };
+    // How often to look for a hang-up while handlers have to finish before more is read.
+    static constexpr std::chrono::milliseconds hang_up_check{50};
     struct expected_call;
     struct open_call;
 
     connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocrpc::codec> codec,
-               std::shared_ptr<const handler> serve, connection_options options);
+               std::shared_ptr<const handler> serve,
+               std::shared_ptr<const connection_options> options);
 
     // Reading (connection.cpp).
     void on_read(std::error_code ec, std::size_t size) override;
     void read();
+    bool starved() const noexcept;
     void adapt(std::size_t size);
     void process();
     void decode_all();
     void adopt(std::unique_ptr<oocrpc::codec> next);
+    void log_in(std::string user);
     void on_message(message& m);
     void on_peer_gone(std::error_code ec);
-    void violation(std::string reason);
+    void violation(std::string reason, errc code = errc::protocol_error);
+    void on_cancel(const message& m);
 
-    // Writing.
+    // Writing (connection_writing.cpp).
     void on_written(std::error_code ec) override;
     void flush();
     void write_out();
+    void write_rest();
     void forget_written(byte_buffer& b);
     encoded put(const message& m);
     void put_answer(const message& m);
@@ -156,6 +180,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::int64_t start_call(message& call, const call_options& options,
                             const call_deadline* inherited, dispatcher::waiter&& waiter);
     std::optional<message> refusal(const call_deadline& when, time_point now) const;
+    void add_metadata(message& call, const call_options& options) const;
     void refuse(dispatcher::waiter&& waiter, message why);
     void fail_call(std::int64_t id, errc e, std::string detail);
     void send_call(message& call);
@@ -163,6 +188,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void put_held();
     void on_reply(message& m);
     void abandon(std::int64_t id, message&& outcome);
+    void send_cancel(std::int64_t id);
+    void send_late_cancels(time_point now);
     void fail_waiters(const rpc_error& reason);
     void probe();
     void send_credit(std::int64_t id, std::int32_t n);
@@ -170,6 +197,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     // Calls of the peer (connection_serve.cpp).
     void on_call(message& call);
     std::optional<message> refuse_call(context& c);
+    void count(context& c) noexcept;
+    void uncount(context& c) noexcept;
     maybe_awaitable<message> invoke(context& c, message&& call);
     void run(std::unique_ptr<context> c, awaitable<message> work);
     void wait_for(std::unique_ptr<context> c, pending<message>& answer);
@@ -183,9 +212,21 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::unique_ptr<context> take_context();
     static void release(std::unique_ptr<context> c);
 
-    // Time and end.
+    // Time and end (connection_time.cpp).
     void arm(time_point at);
     void on_timer();
+    static time_point after(time_point since, std::chrono::milliseconds span) noexcept;
+    void watch_beginning();
+    void watch_frame(std::size_t left);
+    std::chrono::milliseconds frame_span() const noexcept;
+    bool is_frame_late(time_point now);
+    bool is_write_stuck(time_point now) noexcept;
+    void end_where_idle(time_point now);
+    bool in_use() const noexcept;
+    void end_late_calls(time_point now);
+    time_point next_look(time_point now) const;
+    void account() noexcept;
+    const limits& limit() const noexcept { return options_.limit; }
     void linger();
     void close_if_idle();
     bool knows_goaway() const noexcept;
@@ -198,14 +239,19 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::unique_ptr<byte_stream> stream_;
     std::unique_ptr<oocrpc::codec> codec_;
     std::shared_ptr<const handler> serve_;
-    connection_options options_;
+    std::shared_ptr<const connection_options> shared_options_;
+    const connection_options& options_; // which these are
     peer_info info_;
     dispatcher dispatcher_;
     oocrpc::clock& clock_;
     std::optional<timer> timer_; // made when it is first armed
     time_point armed_at_ = time_point::max();
     time_point linger_until_ = time_point::max();
-    time_point batch_time_{}; // of the read that is being worked on
+    time_point batch_time_{}; // of the read that is being worked on, or of an answer after it
+    time_point frame_since_ = time_point::max(); // of a message that is not whole: its beginning,
+    std::size_t frame_had_ = 0; // or when it was last looked at, with so many bytes
+    time_point stuck_since_ = time_point::max(); // nothing of what is being written has left,
+    std::size_t stuck_at_ = 0;                   // while the system kept so many bytes
 
     byte_buffer in_;
     std::size_t read_size_ = 256; // what a read offers; adapts to what arrives
@@ -213,21 +259,29 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::size_t needed_ = 0;            // bytes that the next frame takes, where that is known
     byte_buffer out_;                   // collects while writing_ is under way
     byte_buffer leaving_;               // what is being written
+    std::size_t left_ = 0;              // bytes of it that the stream has taken
     detail::queue<message> held_;       // calls that wait for room in out_
     std::size_t replies_queued_ = 0;    // bytes in out_ that the peer asked for: answers, pongs
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
     bool going_away_ = false;
-    std::size_t expected_ = 0; // calls that are on their way from other threads
+    std::size_t expected_ = 0;   // calls that are on their way from other threads
+    std::size_t streams_ = 0;    // of the calls that run
+    std::size_t call_bytes_ = 0; // of their arguments
+    std::size_t accounted_ = 0;  // bytes taken from the memory budget
+    detail::per_second cancels_; // of the peer
+    detail::per_second own_cancels_;
+    std::vector<std::int64_t> late_cancels_; // that the peer is told of later
     bool probed_ = false;
     bool writing_ = false;
     bool flush_posted_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded
     bool read_paused_ = false;
     bool paused_for_handlers_ = false; // nothing is being read or written: look for a hang-up
-    bool muted_ = false;               // after a violation: its error was the last message
-    bool peer_has_ids_ = false;        // its calls carry ids, so that it knows goaway
-    bool heard_ = false;               // the peer has said something
+    bool ready_told_ = false;
+    bool muted_ = false;        // after a violation: its error was the last message
+    bool peer_has_ids_ = false; // its calls carry ids, so that it knows goaway
+    bool heard_ = false;        // the peer has sent a whole message
     bool said_goaway_ = false;
     time_point grace_until_ = time_point::min(); // of the drain
     std::string peer_error_;                     // what the peer said before it hung up

@@ -23,9 +23,11 @@ struct call_record {
 /// Tells `log` of each call when it ends, on the connection's executor.
 handler logged(handler inner, std::function<void(const call_record&)> log);
 
-/// Refuses calls with `overloaded`, at once and unbegun, while `most` are running, over all
-/// connections and threads that share the handler. A cancelled call counts until it has stopped.
-handler limited(handler inner, std::size_t most);
+/// Lets `most` calls run, over all connections and threads that share the handler, and `waiting`
+/// more wait for their turn, the first that came first; others are `overloaded`, at once and
+/// unbegun. A cancelled call counts until it has stopped, one that waits leaves at once. Calls that
+/// are answered at once are not counted, only begun or refused as the others are.
+handler limited(handler inner, std::size_t most, std::size_t waiting = 0);
 
 /// Gives each call at most `span`: the error says that the deadline was the server's.
 handler with_timeout(handler inner, std::chrono::milliseconds span);

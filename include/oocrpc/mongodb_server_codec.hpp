@@ -16,8 +16,10 @@ namespace oocrpc {
 class mongodb_server_codec final : public codec {
   public:
     /// `max_message` in bytes: the largest document of an answer is 16 KiB more, the largest
-    /// request three times as much, but 48,000,000 at most. Depth counts documents.
-    explicit mongodb_server_codec(std::size_t max_message = 16u << 20, std::size_t max_depth = 100);
+    /// request three times as much, but 48,000,000 at most. Depth counts documents, and
+    /// `max_elements` all elements of one document of a request.
+    explicit mongodb_server_codec(std::size_t max_message = 16u << 20, std::size_t max_depth = 100,
+                                  std::size_t max_elements = SIZE_MAX);
     ~mongodb_server_codec() override;
 
     std::string_view protocol() const noexcept override { return "mongodb"; }
@@ -25,6 +27,7 @@ class mongodb_server_codec final : public codec {
     encoded encode(const message& m, byte_buffer& out) override;
     /// Says nothing; gives back what large requests have taken.
     void speak(byte_buffer& out) override;
+    void take_at_most(std::size_t most) noexcept override;
 
   private:
     struct state;

@@ -12,6 +12,7 @@
 #include <oocrpc/built_in.hpp>
 #include <oocrpc/call_registry.hpp>
 #include <oocrpc/client.hpp>
+#include <oocrpc/client_login.hpp>
 #include <oocrpc/clock.hpp>
 #include <oocrpc/component.hpp>
 #include <oocrpc/component_group.hpp>

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <oocrpc/access_control.hpp>
 #include <oocrpc/call_registry.hpp>
 #include <oocrpc/connection.hpp>
 #include <oocrpc/stream.hpp>
@@ -16,8 +17,13 @@
 namespace oocrpc {
 
 struct server_options {
-    limits limit;                        ///< of each connection
-    std::size_t max_connections = 10000; ///< accepting pauses at this number
+    limits limit; ///< of each connection
+    /// Of all servers that share the registry; accepting pauses at this number.
+    std::size_t max_connections = 10'000;
+    /// The same from one address, see connection_counts; one more is closed at once.
+    std::size_t max_connections_per_address = 256;
+    /// What the connections of a process may hold together; its own where it is null.
+    std::shared_ptr<memory_budget> memory;
     /// The longest that a call may run; none by default.
     std::optional<std::chrono::milliseconds> max_call_time;
     /// How long a drain waits for the calls in flight before it cancels them.
@@ -28,8 +34,12 @@ struct server_options {
     std::shared_ptr<const tls_server> tls;
     /// Speaks a protocol of your own at all addresses, instead of what their URLs say.
     codec_factory codecs;
-    /// Cursors and suspended calls, shared by the servers of one port; its own where it is null.
+    /// Cursors, suspended calls and the number of connections, shared by the servers of one port;
+    /// its own where it is null.
     std::shared_ptr<call_registry> registry;
+    /// Who may log in and call what, shared by the servers of one port; null: everybody,
+    /// everything.
+    std::shared_ptr<const access_control> access;
     /// Told of each connection, and of its end with the reason.
     std::function<void(const peer_info&)> on_connected;
     std::function<void(const peer_info&, const rpc_error&)> on_disconnected;
@@ -38,6 +48,9 @@ struct server_options {
     /// Told when accepting fails for a while, as for want of file descriptors; it goes on by
     /// itself.
     std::function<void(const url&, const std::error_code&)> on_accept_error;
+    /// Told, once a second at most, of connections that were closed at once because their address
+    /// had too many: the last of them, and how many there were since it was told before.
+    std::function<void(const url&, const std::string& peer, std::size_t refused)> on_refused;
 };
 
 namespace detail {

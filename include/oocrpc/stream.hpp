@@ -36,6 +36,9 @@ class byte_stream {
     virtual std::size_t try_write(bytes) noexcept { return 0; }
     /// Writes all of `from`, which stays valid until the user is told.
     virtual void write(bytes from, std::shared_ptr<stream_user> user) = 0;
+    /// Bytes that were written and that the peer has not taken yet, as far as can be told; what
+    /// counts is whether they become fewer.
+    virtual std::size_t unsent() noexcept { return 0; }
     /// Ends the sending half, while no write is under way: the peer reads the end of the stream,
     /// and what it sends is still read here.
     virtual void shutdown_send() noexcept = 0;

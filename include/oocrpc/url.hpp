@@ -17,10 +17,10 @@ struct host_port {
     bool operator==(const host_port&) const = default;
 };
 
-/// Where a server listens or is found: `oocrpc://host:port` (IPv6 addresses in brackets), encrypted
-/// `oocrpcs://host:port`, `oocrpc+unix:///path`, or
-/// `mongodb://host[:port][,host[:port]...]/[database][?options]`, where a host may also be the path
-/// of a Unix socket with `%2F` for each `/`. Value type.
+/// Where a server listens or is found: `oocrpc://[user@]host:port` (IPv6 addresses in brackets),
+/// encrypted `oocrpcs://[user@]host:port`, `oocrpc+unix://[user@]/path`, or
+/// `mongodb://[user[:password]@]host[:port][,host[:port]...]/[database][?options]`, where a host
+/// may also be the path of a Unix socket with `%2F` for each `/`. Value type.
 struct url {
     enum class transport { tcp, unix_socket };
 
@@ -36,8 +36,10 @@ struct url {
     std::string database;          ///< the service of methods that name none
     std::vector<std::pair<std::string, std::string>> options; ///< `?name=value&...`, decoded
 
-    /// Reads a URL; throws rpc_error(invalid_argument) that says what is wrong with which URL.
+    /// Reads a URL; throws rpc_error(invalid_argument) that says what is wrong with which URL,
+    /// shown without user and password.
     static url parse(std::string_view text);
+    /// What parse() reads as this again, but for passwords, which are left out.
     std::string to_string() const;
     bool operator==(const url&) const = default;
 };

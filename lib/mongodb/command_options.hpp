@@ -18,7 +18,6 @@ struct command_options {
     std::chrono::milliseconds batch_wait{20};
     /// A cursor that nobody asks for a batch ends.
     std::chrono::milliseconds idle{600'000};
-    std::size_t most_cursors = 128;             ///< open, last used on one connection
     std::size_t most_stored = 64 << 20;         ///< bytes of results that these cursors hold
     std::size_t most_documents = largest_batch; ///< of one insert
     std::size_t most_known_methods = 10'000;    ///< that a connection remembers

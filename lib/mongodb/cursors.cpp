@@ -102,6 +102,7 @@ std::string host_of(std::string_view address) {
 cursor_terms terms_of(const context& c) {
     cursor_terms terms;
     terms.host = host_of(c.info().address);
+    terms.user = c.user();
     return terms;
 }
 
@@ -119,10 +120,17 @@ void require_batch_size(std::int64_t n) {
 
 awaitable<message> open_stream(const layer& of, context& c, std::shared_ptr<const known_method> m,
                                bson::value_view arguments, cursor_terms terms, batch_request ask) {
-    c.session<session>().require_room(of.options);
+    auto& known = c.session<session>();
+    known.require_room(c.limits().max_streams);
     auto from = std::make_unique<stream_source>(of.inner, c, message::call(m->target, arguments));
     auto made = make_cursor(of, c, std::move(from), std::move(terms));
     auto batch = co_await made->batch(ask);
+    try {
+        if (made->number() != 0) known.require_room(c.limits().max_streams); // others came first
+    } catch (...) {
+        made->end();
+        throw;
+    }
     co_return batch_reply(of, c, made, std::move(batch));
 }
 
@@ -133,7 +141,7 @@ message open_values(const layer& of, context& c, bson::value_view all, cursor_te
     if (made->number() == 0) return batch_reply(of, c, made, std::move(batch));
     auto& known = c.session<session>();
     try {
-        known.require_room(of.options);
+        known.require_room(c.limits().max_streams);
         auto reply = batch_reply(of, c, made, std::move(batch));
         known.require_memory(of.options);
         return reply;

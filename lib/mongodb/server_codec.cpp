@@ -24,10 +24,11 @@ bool is_request(opcode op) noexcept {
 
 } // namespace
 
-mongodb_server_codec::state::state(std::size_t max_message, std::size_t depth)
-    : largest_request(std::max(largest_message_for(max_message), header_size)),
+mongodb_server_codec::state::state(std::size_t max_message, std::size_t depth, std::size_t elements)
+    : own_limit(std::max(largest_message_for(max_message), header_size)),
+      largest_request(own_limit),
       largest_answer(max_message + slack),
-      max_depth(depth + (default_depth - bson::default_max_depth)) {}
+      documents{depth + (default_depth - bson::default_max_depth), elements} {}
 
 void mongodb_server_codec::state::tidy() {
     for (auto* b : {&scratch_, &unpacked_}) {
@@ -67,8 +68,9 @@ encoded mongodb_server_codec::state::answer(const message& m, byte_buffer& out) 
     return outcome;
 }
 
-mongodb_server_codec::mongodb_server_codec(std::size_t max_message, std::size_t max_depth)
-    : state_(std::make_unique<state>(max_message, max_depth)) {}
+mongodb_server_codec::mongodb_server_codec(std::size_t max_message, std::size_t max_depth,
+                                           std::size_t max_elements)
+    : state_(std::make_unique<state>(max_message, max_depth, max_elements)) {}
 
 mongodb_server_codec::~mongodb_server_codec() = default;
 
@@ -96,6 +98,10 @@ decoded mongodb_server_codec::decode(bytes in, message& out) {
 void mongodb_server_codec::speak(byte_buffer& out) {
     state_->speak(out);
     state_->tidy();
+}
+
+void mongodb_server_codec::take_at_most(std::size_t most) noexcept {
+    state_->largest_request = std::clamp(most, header_size, state_->own_limit);
 }
 
 encoded mongodb_server_codec::encode(const message& m, byte_buffer& out) {

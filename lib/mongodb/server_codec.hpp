@@ -16,7 +16,7 @@ namespace oocrpc {
 /// The message that a read function makes has views into the request, `unpacked`, `scratch` and
 /// `method`, all good until the next one is decoded. Each returns what is wrong, or an empty text.
 struct mongodb_server_codec::state {
-    state(std::size_t max_message, std::size_t max_depth);
+    state(std::size_t max_message, std::size_t max_depth, std::size_t max_elements);
 
     /// One whole message, which may be compressed.
     std::string read(bytes message, oocrpc::message& out);
@@ -26,9 +26,10 @@ struct mongodb_server_codec::state {
     /// Gives back what one large request has taken.
     void tidy();
 
+    const std::size_t own_limit;
     std::size_t largest_request;
-    std::size_t largest_answer; // a document of it
-    std::size_t max_depth;
+    std::size_t largest_answer;         // a document of it
+    mongodb::document_limits documents; // of a request
 
   private:
     std::string read_plain(bytes message, oocrpc::message& out);

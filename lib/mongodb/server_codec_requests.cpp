@@ -88,7 +88,7 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
     }
     command c;
     command_reader reader(c);
-    if (auto why = parse(message, msg_, max_depth, reader); !why.empty()) return why;
+    if (auto why = parse(message, msg_, documents, reader); !why.empty()) return why;
     if (auto why = check_counts(msg_); !why.empty()) return refuse(why, out);
     if (auto why = reader.end(); !why.empty()) return "OP_MSG: " + why;
     if (c.database.empty()) return "OP_MSG: $db is missing or empty";
@@ -99,7 +99,7 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
 
 std::string mongodb_server_codec::state::read_query(bytes message, oocrpc::message& out) {
     op_query q;
-    auto why = parse(message, q, max_depth);
+    auto why = parse(message, q, documents);
     collection_name at;
     const auto wrong_name = split(q.name, at);
     const bool is_command = at.collection == command_collection;
@@ -150,7 +150,7 @@ std::string mongodb_server_codec::state::read_kill_cursors(bytes message, oocrpc
 
 std::string mongodb_server_codec::state::read_insert(bytes message, oocrpc::message& out) {
     op_insert i;
-    if (auto why = parse(message, i, max_depth); !why.empty()) return why;
+    if (auto why = parse(message, i, documents); !why.empty()) return why;
     if (i.count > largest_batch) return too_many("OP_INSERT: documents", i.count);
     collection_name at;
     if (auto why = split(i.name, at); !why.empty()) return "OP_INSERT: " + why;

@@ -41,11 +41,10 @@ void session::forget_ended() {
     });
 }
 
-void session::require_room(const command_options& options) {
+void session::require_room(std::size_t most) {
     forget_ended();
-    if (cursors_.size() < options.most_cursors) return;
-    throw rpc_error(errc::overloaded,
-                    std::to_string(options.most_cursors) + " cursors are open on the connection");
+    if (cursors_.size() < most) return;
+    throw rpc_error(errc::overloaded, std::to_string(most) + " cursors are open on the connection");
 }
 
 void session::use(const std::shared_ptr<cursor>& c,

@@ -35,7 +35,7 @@ class session {
     void remember(std::string name, std::shared_ptr<const known_method> m, std::size_t most);
 
     /// Throws `overloaded` where the connection has as many cursors as it may.
-    void require_room(const command_options& options);
+    void require_room(std::size_t most);
     /// From now on the cursor ends with this connection.
     void use(const std::shared_ptr<cursor>& c, const std::shared_ptr<call_registry>& registry);
     /// Throws `overloaded` where its cursors keep more than they may.

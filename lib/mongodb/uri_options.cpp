@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "../url_text.hpp"
 #include <oocrpc/bson.hpp>
 #include <oocrpc/error.hpp>
 
@@ -31,8 +32,9 @@ struct option {
     std::string_view value;
 
     [[noreturn]] void refuse(const std::string& why) const {
+        const auto shown = is_secret_option(name) ? "***" : value;
         throw rpc_error(errc::invalid_argument,
-                        "the option " + std::string(name) + "=" + std::string(value) + ": " + why);
+                        "the option " + std::string(name) + "=" + std::string(shown) + ": " + why);
     }
     /// Whatever the value; it may be a password.
     [[noreturn]] void unsupported(const std::string& why) const {
@@ -145,6 +147,16 @@ struct reader {
             if (o.stands_beside(other)) o.unsupported("it stands beside " + std::string(other));
         return o.flag();
     }
+    void mechanism(const option& o) {
+        constexpr std::string_view all[]{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "MONGODB-X509"};
+        if (std::ranges::find(all, o.value) == std::end(all))
+            o.refuse("SCRAM-SHA-256, SCRAM-SHA-1, PLAIN or MONGODB-X509 is expected");
+        out.mechanism = o.value;
+    }
+    void source(const option& o) {
+        if (o.value.empty()) o.refuse("the name of a database is expected");
+        out.source = o.value;
+    }
     void balanced(const option& o) {
         if (o.flag()) o.refuse("load balanced mode is not supported");
     }
@@ -158,7 +170,8 @@ struct reader {
     }
     // Refused by name.
     void tls_detail(const option& o) { o.unsupported("certificates are not revoked here"); }
-    void authentication(const option& o) { o.unsupported("authentication is not supported yet"); }
+    void properties(const option& o) { o.unsupported("no mechanism here has properties"); }
+    void kerberos(const option& o) { o.unsupported("GSSAPI is not supported"); }
     void replica_set(const option& o) {
         o.unsupported("replica sets are not discovered; name the host to call");
     }
@@ -199,6 +212,8 @@ constexpr auto all = std::to_array<known>({
     {"tlsdisablecertificaterevocationcheck", &reader::no_revocation},
     {"tlscrlfile", &reader::tls_detail},
     {"loadbalanced", &reader::balanced},
+    {"authmechanism", &reader::mechanism},
+    {"authsource", &reader::source},
     // Commands are sent as they are: a write concern stands in them, these are the default.
     {"w", &reader::write_concern},
     {"journal", &reader::journal},
@@ -221,10 +236,8 @@ constexpr auto all = std::to_array<known>({
     {"readconcernlevel", &reader::read_concern},
     {"readpreferencetags", &reader::tags},
     {"maxstalenessseconds", &reader::tags},
-    {"authmechanism", &reader::authentication},
-    {"authmechanismproperties", &reader::authentication},
-    {"authsource", &reader::authentication},
-    {"gssapiservicename", &reader::authentication},
+    {"authmechanismproperties", &reader::properties},
+    {"gssapiservicename", &reader::kerberos},
     {"srvmaxhosts", &reader::dns},
     {"srvservicename", &reader::dns},
     {"proxyhost", &reader::proxy},

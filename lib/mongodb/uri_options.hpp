@@ -14,6 +14,8 @@ namespace oocrpc::mongodb {
 struct uri_options {
     std::string application;
     std::vector<std::string> compressors; ///< in the order of preference
+    std::string mechanism;                ///< to log in by
+    std::string source;                   ///< the database that knows the user
     std::optional<std::size_t> connections;
     std::optional<std::chrono::milliseconds> connect_timeout;
     std::optional<std::chrono::milliseconds> call_timeout;

@@ -161,8 +161,8 @@ bool read(wire_reader& r, op_compressed& m) {
 }
 
 template <class T>
-std::string parse_as(opcode op, bytes message, T& out, std::size_t depth = default_depth) {
-    wire_reader r(message, op, depth);
+std::string parse_as(opcode op, bytes message, T& out, document_limits each = {}) {
+    wire_reader r(message, op, each);
     read(r, out);
     return std::move(r.fault);
 }
@@ -192,21 +192,21 @@ std::string quoted(std::string_view text) {
     return "'" + std::string(text) + "'";
 }
 
-std::string parse(bytes message, op_msg& out, std::size_t depth) {
-    wire_reader r(message, opcode::msg, depth);
+std::string parse(bytes message, op_msg& out, document_limits each) {
+    wire_reader r(message, opcode::msg, each);
     read(r, message, out, nullptr);
     return std::move(r.fault);
 }
-std::string parse(bytes message, op_msg& out, std::size_t depth, element_reader& body) {
-    wire_reader r(message, opcode::msg, depth);
+std::string parse(bytes message, op_msg& out, document_limits each, element_reader& body) {
+    wire_reader r(message, opcode::msg, each);
     read(r, message, out, &body);
     return std::move(r.fault);
 }
-std::string parse(bytes message, op_query& out, std::size_t depth) {
-    return parse_as(opcode::query, message, out, depth);
+std::string parse(bytes message, op_query& out, document_limits each) {
+    return parse_as(opcode::query, message, out, each);
 }
-std::string parse(bytes message, op_reply& out, std::size_t depth) {
-    return parse_as(opcode::reply, message, out, depth);
+std::string parse(bytes message, op_reply& out, document_limits each) {
+    return parse_as(opcode::reply, message, out, each);
 }
 std::string parse(bytes message, op_get_more& out) {
     return parse_as(opcode::get_more, message, out);
@@ -214,14 +214,14 @@ std::string parse(bytes message, op_get_more& out) {
 std::string parse(bytes message, op_kill_cursors& out) {
     return parse_as(opcode::kill_cursors, message, out);
 }
-std::string parse(bytes message, op_insert& out, std::size_t depth) {
-    return parse_as(opcode::insert, message, out, depth);
+std::string parse(bytes message, op_insert& out, document_limits each) {
+    return parse_as(opcode::insert, message, out, each);
 }
-std::string parse(bytes message, op_update& out, std::size_t depth) {
-    return parse_as(opcode::update, message, out, depth);
+std::string parse(bytes message, op_update& out, document_limits each) {
+    return parse_as(opcode::update, message, out, each);
 }
-std::string parse(bytes message, op_delete& out, std::size_t depth) {
-    return parse_as(opcode::remove, message, out, depth);
+std::string parse(bytes message, op_delete& out, document_limits each) {
+    return parse_as(opcode::remove, message, out, each);
 }
 std::string parse(bytes message, old_msg& out) {
     wire_reader r(message, opcode::old_msg, 0);

@@ -42,6 +42,15 @@ constexpr std::size_t largest_message_for(std::size_t largest_document) noexcept
 inline constexpr std::size_t largest_batch = 100'000;
 /// The depth at which documents are refused where the caller says nothing else.
 inline constexpr std::size_t default_depth = bson::default_max_depth + 3;
+/// What each document of a message may have.
+struct document_limits {
+    document_limits(std::size_t most_deep = default_depth, std::size_t most_elements = SIZE_MAX)
+        : depth(most_deep),
+          elements(most_elements) {}
+
+    std::size_t depth;    ///< of documents in documents
+    std::size_t elements; ///< those of the documents within it, too
+};
 
 struct header {
     std::int32_t length = 0; ///< of the whole message
@@ -182,18 +191,18 @@ std::string quoted(std::string_view text);
 
 // Each reads a whole message, the header included, whose length and operation are right. Returns
 // what is wrong and at which byte of the message, or an empty text; `out` counts only then. `out`
-// may be used again, which saves an op_msg its allocations. `depth` limits documents in documents.
+// may be used again, which saves an op_msg its allocations.
 
-std::string parse(bytes message, op_msg& out, std::size_t depth = default_depth);
+std::string parse(bytes message, op_msg& out, document_limits each = {});
 /// The same, and `body` is told the elements of the document of kind 0 while it is validated.
-std::string parse(bytes message, op_msg& out, std::size_t depth, element_reader& body);
-std::string parse(bytes message, op_query& out, std::size_t depth = default_depth);
-std::string parse(bytes message, op_reply& out, std::size_t depth = default_depth);
+std::string parse(bytes message, op_msg& out, document_limits each, element_reader& body);
+std::string parse(bytes message, op_query& out, document_limits each = {});
+std::string parse(bytes message, op_reply& out, document_limits each = {});
 std::string parse(bytes message, op_get_more& out);
 std::string parse(bytes message, op_kill_cursors& out);
-std::string parse(bytes message, op_insert& out, std::size_t depth = default_depth);
-std::string parse(bytes message, op_update& out, std::size_t depth = default_depth);
-std::string parse(bytes message, op_delete& out, std::size_t depth = default_depth);
+std::string parse(bytes message, op_insert& out, document_limits each = {});
+std::string parse(bytes message, op_update& out, document_limits each = {});
+std::string parse(bytes message, op_delete& out, document_limits each = {});
 std::string parse(bytes message, old_msg& out);
 std::string parse(bytes message, op_compressed& out);
 

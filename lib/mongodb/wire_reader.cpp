@@ -39,7 +39,7 @@ bool wire_reader::framed(bytes& out) {
 
 bool wire_reader::document(bytes& out) {
     if (!framed(out)) return false;
-    if (const auto wrong = bson::validate(out, depth_))
+    if (const auto wrong = bson::validate(out, limits_.depth, limits_.elements))
         return fail(wrong->what, at_ + wrong->offset);
     at_ += out.size();
     return true;
@@ -47,7 +47,7 @@ bool wire_reader::document(bytes& out) {
 
 bool wire_reader::document(bytes& out, element_reader& each) {
     if (!framed(out)) return false;
-    bson::validator reading(out, depth_);
+    bson::validator reading(out, limits_.depth, limits_.elements);
     if (reading.begin()) {
         bson::element e;
         while (reading.next(e)) each.read(e);

@@ -9,10 +9,10 @@ namespace oocrpc::mongodb {
 /// Walks one message from behind its header; the first thing that is wrong stays as `fault`.
 class wire_reader {
   public:
-    wire_reader(bytes message, opcode operation, std::size_t depth)
+    wire_reader(bytes message, opcode operation, document_limits limits)
         : all_(message),
           end_(message.size()),
-          depth_(depth),
+          limits_(limits),
           operation_(operation) {}
 
     std::size_t at() const noexcept { return at_; }
@@ -47,7 +47,7 @@ class wire_reader {
     bytes all_;
     std::size_t at_ = header_size;
     std::size_t end_;
-    std::size_t depth_;
+    document_limits limits_;
     opcode operation_;
 };
 

@@ -39,7 +39,8 @@ def peer(name, program, **more):
 
 
 def demo(_=None):
-    return [OOCRPCD, "demo", "--threads", 1, "--no-pidfile", "--listen", "oocrpc://127.0.0.1:0"]
+    return [OOCRPCD, "demo", "--threads", 1, "--no-pidfile", "--listen", "oocrpc://127.0.0.1:0",
+            "--max-connections", 20000, "--max-connections-per-address", 20000]
 
 
 def proxy(*cached):

@@ -1,0 +1,605 @@
+#include "support/served.hpp"
+#include "support/wire.hpp"
+
+#include <oocrpc/bson_json.hpp>
+#include <oocrpc/deadline.hpp>
+#include <oocrpc/service.hpp>
+
+using namespace oocrpc;
+using namespace std::chrono_literals;
+using namespace oocrpc::test;
+
+namespace {
+
+constexpr method<std::string(int)> big{"big", {"size"}};
+constexpr method<std::size_t(std::string)> size_of{"size", {"text"}};
+constexpr method<int(int)> slow{"slow", {"ms"}};
+constexpr method<stream<int>(int)> count{"count", {"n"}};
+constexpr method<void()> stubborn{"stubborn"};
+constexpr method<void(std::string)> hold{"hold", {"text"}};
+
+/// What the handlers below have seen.
+struct seen {
+    int begun = 0;
+    int cancelled = 0;
+    promise<void> let_go; // what `stubborn` waits for, whatever its caller wants
+};
+
+service make_service(seen& s) {
+    service all{""};
+    all.on(big, [](int n) { return std::string(static_cast<std::size_t>(n), 'x'); })
+        .on(size_of, [](const std::string& text) { return text.size(); })
+        .on(slow,
+            [&s](int ms) -> awaitable<int> {
+                ++s.begun;
+                try {
+                    co_await sleep_for(std::chrono::milliseconds(ms));
+                } catch (const rpc_error&) {
+                    ++s.cancelled;
+                    throw;
+                }
+                co_return ms;
+            })
+        .on(count,
+            [](int n, sink<int>& out) -> awaitable<void> {
+                for (int i = 0; i < n; ++i) co_await out.send(i);
+            })
+        .on(hold, [](const std::string&) -> awaitable<void> { co_await sleep_for(5s); })
+        .on(stubborn, [&s]() -> awaitable<void> {
+            ++s.begun;
+            co_await this_coro::reset_cancellation_state(asio::disable_cancellation());
+            auto gone = s.let_go;
+            co_await gone.wait();
+        });
+    return all;
+}
+
+/// A peer that has come to us, whose bytes the case writes.
+struct guest {
+    explicit guest(const any_io_executor& ex, limits l = {}, connection_options options = {})
+        : guest(make_stream_pair(ex, ex), l, std::move(options)) {}
+
+    /// The next frame, null where there is none any more; `null` after `within` of silence.
+    awaitable<json> frame_within(std::chrono::milliseconds within) {
+        json got;
+        try {
+            got = co_await with_deadline(within, frames.next_frame());
+        } catch (const rpc_error&) {
+        }
+        co_return got;
+    }
+    awaitable<void> say(std::string body) {
+        script one{sends{std::move(body)}};
+        co_await frames.play(std::move(one));
+    }
+    awaitable<void> send(std::string data) {
+        script one{send_bytes{std::move(data)}};
+        co_await frames.play(std::move(one));
+    }
+    awaitable<void> hear(std::string body) {
+        script one{expect{std::move(body)}};
+        co_await frames.play(std::move(one));
+    }
+    awaitable<void> close() {
+        script one{close_stream{}};
+        co_await frames.play(std::move(one));
+        co_await settle();
+        CHECK(mine->closed());
+    }
+
+    seen at;
+    std::shared_ptr<connection> mine;
+    scripted_peer frames;
+    ending end;
+
+  private:
+    using pair = std::pair<std::unique_ptr<byte_stream>, std::unique_ptr<byte_stream>>;
+    guest(pair p, limits l, connection_options options) : frames(std::move(p.second)) {
+        options.limit = l;
+        options.accepted = true;
+        mine = attach(std::move(p.first), make_service(at), std::move(options), &end);
+    }
+};
+
+constexpr auto ping = R"({"info": {"ping": 1}})";
+constexpr auto pong = R"({"info": {"pong": 1}})";
+
+std::string call(std::string_view name, std::string_view arguments, int id,
+                 std::string_view more = "") {
+    return R"({"call": {"funcname": ")" + std::string(name) + R"(", "arguments": )" +
+           std::string(arguments) + R"(}, "id": )" + std::to_string(id) + std::string(more) + "}";
+}
+std::string cancel(int id) {
+    return R"({"info": {"cancel": )" + std::to_string(id) + "}}";
+}
+std::string overloaded(std::string_view why, int id) {
+    return R"({"error": {"message": "overloaded", "detail": ")" + std::string(why) +
+           R"(", "code": 462}, "id": )" + std::to_string(id) + "}";
+}
+
+/// Sends the parts of a long message, one each second, until the connection has ended.
+awaitable<void> drip(guest& g, std::string data, std::size_t first, std::size_t each) {
+    co_await g.send(data.substr(0, first));
+    co_await sleep_for(500ms);
+    for (auto at = first; at < data.size() && !g.mine->closed(); at += each) {
+        co_await g.send(data.substr(at, each));
+        co_await sleep_for(1s);
+    }
+}
+
+} // namespace
+
+TEST_SUITE("limits") {
+
+// first_frame_timeout
+
+TEST_CASE("a peer that came to us and says nothing is sent away after first_frame_timeout") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        co_await sleep_for(9'999ms);
+        CHECK(!g.mine->closed());
+        co_await sleep_for(1ms);
+        co_await settle();
+        CHECK(g.end.reason ==
+              "protocol_error: the peer sent: 0 bytes of a message within 10000 ms");
+    });
+}
+
+TEST_CASE("one that says something in time stays, however long it is silent then") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        co_await sleep_for(9'999ms);
+        co_await g.say(ping);
+        co_await g.hear(pong);
+        co_await sleep_for(100s);
+        CHECK(!g.mine->closed());
+        co_await g.close();
+    });
+}
+
+TEST_CASE("whom we went to may be silent from the beginning") {
+    run([]() -> awaitable<void> {
+        scripted w(co_await this_coro::executor);
+        co_await sleep_for(100s);
+        CHECK(!w.mine->closed());
+        script close{close_stream{}};
+        co_await w.theirs.play(std::move(close));
+        co_await settle();
+    });
+}
+
+TEST_CASE("a large first message of a slow peer gets more time, as long as it comes on") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        const std::string text(100'000, 'x');
+        json body = json::parse(call("size", "[]", 1));
+        body["call"]["arguments"] = json::array({text});
+        // 56 kbit/s.
+        co_await drip(g, frame_of(body), 1, 7'000);
+        co_await g.hear(R"({"reply": 100000, "id": 1})");
+        co_await g.close();
+    });
+}
+
+// frame_timeout and frame_rate
+
+TEST_CASE("a message that does not come to its end within frame_timeout ends the connection") {
+    for (const std::size_t first : {1, 3, 4, 10}) { // within the header, and behind it
+        CAPTURE(first);
+        run([first]() -> awaitable<void> {
+            guest g(co_await this_coro::executor);
+            co_await g.say(ping);
+            co_await g.hear(pong);
+            const auto one = frame(call("slow", "[1]", 1));
+            co_await g.send(one.substr(0, first));
+            co_await sleep_for(15s);
+            co_await g.send(one.substr(first, 1));
+            co_await sleep_for(14'999ms);
+            CHECK(!g.mine->closed());
+            co_await sleep_for(1ms);
+            co_await settle();
+            CHECK(g.end.reason ==
+                  "protocol_error: the peer sent: 1 bytes of a message within 30000 ms");
+        });
+    }
+}
+
+TEST_CASE("a message may come byte by byte, as long as all is there by frame_timeout") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        co_await g.say(ping);
+        co_await g.hear(pong);
+        for (int round = 0; round < 3; ++round) { // each message has its own time
+            const auto one = frame(ping);
+            for (std::size_t i = 0; i < one.size(); ++i) {
+                co_await g.send(one.substr(i, 1));
+                if (i + 1 < one.size()) co_await sleep_for(29'999ms / (one.size() - 1));
+            }
+            co_await g.hear(pong);
+        }
+        co_await g.close();
+    });
+}
+
+TEST_CASE("a large message lives at frame_rate bytes a second, and ends the connection below it") {
+    for (const std::size_t rate : {1'023, 1'024, 1'025}) {
+        CAPTURE(rate);
+        run([rate]() -> awaitable<void> {
+            guest g(co_await this_coro::executor);
+            co_await g.say(ping);
+            co_await g.hear(pong);
+            const std::string text(100'000, 'x');
+            json body = json::parse(call("size", "[]", 1));
+            body["call"]["arguments"] = json::array({text});
+            co_await drip(g, frame_of(body), 1, rate);
+            if (rate < 1'024)
+                CHECK(g.end.reason ==
+                      "protocol_error: the peer sent: 30690 bytes of a message within 30000 ms");
+            else
+                co_await g.hear(R"({"reply": 100000, "id": 1})");
+            if (!g.mine->closed()) co_await g.close();
+        });
+    }
+}
+
+TEST_CASE("a message that stops coming ends the connection, however fast it began") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        const std::string text(200'000, 'x');
+        json body = json::parse(call("size", "[]", 1));
+        body["call"]["arguments"] = json::array({text});
+        co_await g.send(frame_of(body).substr(0, 190'000));
+        co_await sleep_for(10s); // the time for a first message, in which much has come
+        CHECK(!g.mine->closed());
+        co_await sleep_for(10s);
+        co_await settle();
+        CHECK(g.mine->closed());
+    });
+}
+
+TEST_CASE("a server that answers slower than frame_rate is given up by its client") {
+    run([]() -> awaitable<void> {
+        scripted w(co_await this_coro::executor);
+        call_options forever{deadline::none(), {}};
+        call_probe p(w.mine, message::call("x"), forever);
+        script half{expect{R"({"call": {"funcname": "x"}, "id": "$id"})"},
+                    send_half{R"({"reply": 1, "id": "$id"})"}};
+        co_await w.theirs.play(std::move(half));
+        co_await sleep_for(29'999ms);
+        CHECK(!p.done());
+        co_await sleep_for(1ms);
+        co_await settle();
+        CHECK(p.outcome().starts_with("protocol_error: the peer sent: "));
+        CHECK(w.mine->closed());
+    });
+}
+
+// idle_timeout
+
+TEST_CASE("a peer that is silent for idle_timeout is told to go elsewhere, and let go") {
+    run([]() -> awaitable<void> {
+        limits l;
+        l.idle_timeout = 60s;
+        guest g(co_await this_coro::executor, l);
+        co_await g.say(call("big", "[1]", 1));
+        co_await g.hear(R"({"reply": "x", "id": 1})");
+        co_await sleep_for(59'999ms);
+        CHECK(g.mine->usable());
+        co_await sleep_for(1ms);
+        co_await g.hear(R"({"info": {"goaway": "draining"}})");
+        // Its call was on the way.
+        co_await g.say(call("big", "[1]", 2));
+        co_await g.hear(R"({"reply": "x", "id": 2})");
+        co_await sleep_for(300ms);
+        CHECK(g.end.reason == "unavailable: nothing was said for 60000 ms");
+    });
+}
+
+TEST_CASE("each message counts as said, a ping too, and so does an answer that comes late") {
+    run([]() -> awaitable<void> {
+        limits l;
+        l.idle_timeout = 20s;
+        guest g(co_await this_coro::executor, l);
+        co_await g.say(ping);
+        co_await g.hear(pong);
+        co_await sleep_for(19s);
+        co_await g.say(ping);
+        co_await g.hear(pong);
+        co_await sleep_for(10s);
+        co_await g.say(call("slow", "[15000]", 1));
+        co_await g.hear(R"({"reply": 15000, "id": 1})"); // not before that
+        co_await sleep_for(19s);
+        CHECK(g.mine->usable());
+        co_await sleep_for(2s);
+        CHECK(g.mine->closed());
+    });
+}
+
+TEST_CASE("a connection with a call in flight, either way, or an open stream is not idle") {
+    run([]() -> awaitable<void> {
+        limits l;
+        l.idle_timeout = 10s;
+        const auto ex = co_await this_coro::executor;
+        guest calls(ex, l), streams(ex, l), called(ex, l);
+        co_await calls.say(call("slow", "[60000]", 1));
+        co_await streams.say(call("count", "[9]", 1, R"(, "stream": 1)"));
+        co_await streams.hear(R"({"reply": 0, "id": 1, "more": true})");
+        co_await called.say(ping);
+        co_await called.hear(pong);
+        call_options forever{deadline::none(), {}};
+        call_probe ours(called.mine, message::call("x"), forever);
+        co_await sleep_for(50s);
+        CHECK(calls.mine->usable());
+        CHECK(streams.mine->usable());
+        CHECK(called.mine->usable());
+        co_await calls.close();
+        co_await streams.close();
+        co_await called.close();
+        CHECK(ours.done());
+    });
+}
+
+// write_timeout
+
+TEST_CASE("a peer that reads nothing for write_timeout is given up") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        co_await g.say(call("big", "[1000000]", 1));
+        co_await sleep_for(29'999ms);
+        CHECK(!g.mine->closed());
+        co_await sleep_for(1ms);
+        co_await settle();
+        CHECK(g.end.reason == "unavailable: the peer has read nothing for 30000 ms");
+    });
+}
+
+TEST_CASE("one that reads slowly is not, whatever waits for it") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto [near, far] = make_stream_pair(ex, ex);
+        seen at;
+        connection_options options;
+        options.accepted = true;
+        auto mine = attach(std::move(near), make_service(at), std::move(options));
+        byte_peer peer(std::move(far));
+        co_await peer.write(frame(call("big", "[10000000]", 1)));
+        for (int i = 0; i < 4; ++i) {
+            co_await sleep_for(25s);
+            CHECK(!mine->closed());
+            co_await peer.read();
+        }
+        peer.stream().close();
+        co_await settle();
+        CHECK(mine->closed());
+    });
+}
+
+// max_streams
+
+TEST_CASE("so many streams are open on a connection, and the next one has to wait for an end") {
+    run([]() -> awaitable<void> {
+        limits l;
+        l.max_streams = 2;
+        guest g(co_await this_coro::executor, l);
+        const auto window = R"(, "stream": 1)";
+        co_await g.say(call("count", "[9]", 1, window));
+        co_await g.hear(R"({"reply": 0, "id": 1, "more": true})");
+        co_await g.say(call("count", "[9]", 2, window));
+        co_await g.hear(R"({"reply": 0, "id": 2, "more": true})");
+        co_await g.say(call("count", "[9]", 3, window));
+        co_await g.hear(overloaded("2 streams are open on the connection", 3));
+        co_await g.say(call("big", "[1]", 4)); // no stream
+        co_await g.hear(R"({"reply": "x", "id": 4})");
+        co_await g.say(cancel(1));
+        co_await g.hear(R"({"error": "$_", "id": 1})");
+        co_await g.say(call("count", "[9]", 5, window));
+        co_await g.hear(R"({"reply": 0, "id": 5, "more": true})");
+        co_await g.close();
+    });
+}
+
+// max_cancels, and what is cancelled
+
+TEST_CASE("more cancels than max_cancels within a second end the connection") {
+    for (const int more : {0, 1}) {
+        run([more]() -> awaitable<void> {
+            guest g(co_await this_coro::executor);
+            for (int round = 0; round < 2; ++round) {
+                std::string all;
+                const int n = 100 + (round ? more : 0);
+                for (int i = 1; i <= n; ++i) all += frame(cancel(i));
+                co_await g.send(std::move(all) + frame(ping));
+                if (!round) co_await g.hear(pong);
+                if (!round) co_await sleep_for(1s);
+            }
+            if (more) {
+                co_await g.hear(
+                    R"({"error": {"message": "protocol_error",
+                        "detail": "more than 100 cancels within a second", "code": 17}})");
+                co_await settle();
+                CHECK(g.end.reason ==
+                      "protocol_error: the peer sent: more than 100 cancels within a second");
+            } else {
+                co_await g.hear(pong);
+                co_await g.close();
+            }
+        });
+    }
+}
+
+TEST_CASE("a client that gives up many calls at once tells of them at a rate that is permitted") {
+    run([]() -> awaitable<void> {
+        seen at;
+        connection_options theirs;
+        theirs.accepted = true;
+        linked w(co_await this_coro::executor, nullptr, make_service(at), {}, std::move(theirs));
+        constexpr int calls = 300;
+        std::vector<std::unique_ptr<call_probe>> all;
+        for (int i = 0; i < calls; ++i) {
+            auto one = message::call("slow");
+            byte_buffer arguments;
+            one.body.t = bson::put(arguments, json::array({3'600'000}));
+            one.body.data = arguments;
+            one.own();
+            call_options forever{deadline::none(), {}};
+            all.push_back(std::make_unique<call_probe>(w.a, std::move(one), forever));
+        }
+        co_await settle();
+        REQUIRE(at.begun == calls);
+        for (auto& one : all) one->cancel();
+        co_await settle();
+        for (auto& one : all) CHECK(one->code() == errc::cancelled);
+        CHECK(at.cancelled == 50);
+        co_await sleep_for(6s);
+        CHECK(at.cancelled == calls);
+        CHECK(w.b->usable());
+        co_await w.close();
+    });
+}
+
+TEST_CASE("a cancelled call counts as one that runs until its handler has come to its end") {
+    run([]() -> awaitable<void> {
+        limits l;
+        l.max_in_flight = 2;
+        guest g(co_await this_coro::executor, l);
+        co_await g.say(call("stubborn", "[]", 1));
+        co_await g.say(call("stubborn", "[]", 2));
+        co_await g.say(cancel(1));
+        co_await g.say(cancel(2));
+        co_await g.say(call("stubborn", "[]", 3));
+        co_await g.hear(overloaded("2 calls are in flight on the connection", 3));
+        CHECK(g.at.begun == 2);
+        g.at.let_go.fire();
+        co_await g.hear(R"({"reply": null, "id": 1})");
+        co_await g.hear(R"({"reply": null, "id": 2})");
+        co_await g.say(call("big", "[1]", 4));
+        co_await g.hear(R"({"reply": "x", "id": 4})");
+        co_await g.close();
+    });
+}
+
+// max_elements
+
+TEST_CASE("a document of max_elements is read, one element more is malformed") {
+    // What is around the items: call, funcname, arguments.
+    for (const std::size_t items : {96, 97, 98}) {
+        native_codec codec(16u << 20, 100, 100);
+        json body = json::parse(R"({"call": {"funcname": "x", "arguments": []}})");
+        for (std::size_t i = 0; i < items; ++i) body["call"]["arguments"].push_back(nullptr);
+        const auto data = frame_of(body);
+        message m;
+        const auto d =
+            codec.decode(bytes(reinterpret_cast<const std::uint8_t*>(data.data()), data.size()), m);
+        CAPTURE(items);
+        CHECK((d.what == decoded::state::message) == (items <= 97));
+        if (items > 97) CHECK(d.reason.ends_with("document has too many elements"));
+    }
+}
+
+TEST_CASE("elements count wherever in a document they are") {
+    byte_buffer nested;
+    bson::put_document(nested, json::parse(R"({"a": {"b": [1, {"c": 2}]}, "d": {}})"));
+    CHECK(!bson::validate(nested, 100, 6));
+    CHECK(bson::validate(nested, 100, 5));
+}
+
+// memory
+
+TEST_CASE("calls are overloaded while the connections of the process hold too much") {
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(1 << 20);
+        const auto kept = options.memory;
+        auto& memory = *kept;
+        const auto before = memory.used();
+        {
+            guest g(co_await this_coro::executor, {}, std::move(options));
+            co_await g.say(call("big", "[1]", 1));
+            co_await g.hear(R"({"reply": "x", "id": 1})");
+            const auto held = memory.used();
+            CHECK(held > before);
+            CHECK(held < 10'000);
+            memory.take((1 << 20) - held);
+            co_await g.say(call("big", "[1]", 2));
+            co_await g.hear(R"({"reply": "x", "id": 2})");
+            memory.take(1);
+            co_await g.say(call("big", "[1]", 3));
+            co_await g.hear(overloaded("the process has no memory left for it", 3));
+            memory.give_back((1 << 20) - held + 1);
+            co_await g.say(call("big", "[1]", 4));
+            co_await g.hear(R"({"reply": "x", "id": 4})");
+            co_await g.close();
+        }
+        co_await settle();
+        CHECK(memory.used() == before);
+    });
+}
+
+TEST_CASE("a large message waits while memory is scarce, and goes on when there is some") {
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(10 << 20);
+        const auto kept = options.memory;
+        auto& memory = *kept;
+        guest g(co_await this_coro::executor, {}, std::move(options));
+        co_await g.say(ping);
+        co_await g.hear(pong);
+        memory.take(6 << 20);
+        const std::string text(200'000, 'x');
+        json body = json::parse(call("size", "[]", 1));
+        body["call"]["arguments"] = json::array({text});
+        co_await g.send(frame_of(body));
+        const json nothing = co_await g.frame_within(20s);
+        CHECK(nothing.is_null());
+        memory.give_back(6 << 20);
+        co_await g.hear(R"({"reply": 200000, "id": 1})");
+        co_await g.close();
+    });
+}
+
+TEST_CASE(
+    "a message that memory does not suffice for ends with its time, and gives back what it had") {
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(10 << 20);
+        const auto kept = options.memory;
+        auto& memory = *kept;
+        {
+            guest g(co_await this_coro::executor, {}, std::move(options));
+            memory.take(6 << 20);
+            const std::string text(200'000, 'x');
+            json body = json::parse(call("size", "[]", 1));
+            body["call"]["arguments"] = json::array({text});
+            co_await g.send(frame_of(body));
+            co_await sleep_for(31s);
+            CHECK(g.mine->closed());
+        }
+        co_await settle();
+        CHECK(memory.used() == 6 << 20);
+    });
+}
+
+TEST_CASE("the arguments of a call that runs count until it has ended") {
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>();
+        const auto kept = options.memory;
+        auto& memory = *kept;
+        guest g(co_await this_coro::executor, {}, std::move(options));
+        co_await g.say(ping);
+        co_await g.hear(pong);
+        const auto before = memory.used();
+        json body = json::parse(call("hold", "[]", 1));
+        body["call"]["arguments"].push_back(std::string(1 << 20, 'x'));
+        co_await g.send(frame_of(body));
+        co_await sleep_for(1s);
+        co_await g.say(ping); // after which the read buffer is a small one again
+        co_await g.hear(pong);
+        CHECK(memory.used() > before + (1 << 20));
+        co_await g.hear(R"({"reply": null, "id": 1})");
+        CHECK(memory.used() < before + (1 << 20));
+        co_await g.close();
+    });
+}
+
+} // TEST_SUITE("limits")
