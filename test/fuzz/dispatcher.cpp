@@ -255,8 +255,8 @@ class their_calls {
 
 } // namespace
 
-void dispatcher_and_peer(oocrpc::bytes data) {
-    dispatcher d;
+void dispatcher(oocrpc::bytes data) {
+    oocrpc::dispatcher d;
     our_calls ours(d);
     their_calls theirs(d);
     input in(data.first(std::min<std::size_t>(data.size(), 900)));

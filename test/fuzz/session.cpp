@@ -12,14 +12,14 @@ namespace {
 using namespace std::chrono_literals;
 using oocrpc::awaitable;
 
-class session {
+class play {
   public:
-    session(const oocrpc::any_io_executor& ex, oocrpc::testing::memory_network& net)
+    play(const oocrpc::any_io_executor& ex, oocrpc::testing::memory_network& net)
         : ex_(ex),
           host_(net.host("alpha")),
           tasks_(ex) {}
 
-    awaitable<void> play(oocrpc::bytes data) {
+    awaitable<void> run(oocrpc::bytes data) {
         serve();
         input in(data.first(std::min<std::size_t>(data.size(), 2000)));
         for (int i = 0; i < 200 && !in.empty(); ++i) {
@@ -171,11 +171,11 @@ class session {
 
 } // namespace
 
-void session_of(oocrpc::bytes data) {
+void session(oocrpc::bytes data) {
     oocrpc::testing::run(
         [data](oocrpc::testing::memory_network& net) -> awaitable<void> {
-            session s(co_await oocrpc::this_coro::executor, net);
-            co_await s.play(data);
+            play s(co_await oocrpc::this_coro::executor, net);
+            co_await s.run(data);
         },
         1h);
 }

@@ -8,14 +8,14 @@ std::span<const target> targets() {
 #ifdef OOCRPC_HAVE_APPS
         {"configuration", configuration},
 #endif
-        {"dispatcher", dispatcher_and_peer},
+        {"dispatcher", dispatcher},
         {"extended_json", extended_json},
         {"mongodb_client", mongodb_client},
         {"mongodb_compressed", mongodb_compressed},
         {"mongodb_server", mongodb_server},
         {"native_codec", native_codec},
         {"scram", scram},
-        {"session", session_of},
+        {"session", session},
         {"url", url},
     };
     return all;
