@@ -138,7 +138,7 @@ class our_calls {
         our_calls& calls;
         std::size_t which;
     };
-    static constexpr std::size_t most = 60, nobody = SIZE_MAX;
+    static constexpr std::size_t most = 24, nobody = SIZE_MAX;
 
     call* pick(unsigned which) { return calls_.empty() ? nullptr : &calls_[which % calls_.size()]; }
     std::size_t index(const call* c) const { return static_cast<std::size_t>(c - &calls_[0]); }
@@ -259,7 +259,7 @@ void dispatcher(oocrpc::bytes data) {
     oocrpc::dispatcher d;
     our_calls ours(d);
     their_calls theirs(d);
-    input in(data.first(std::min<std::size_t>(data.size(), 900)));
+    input in(data.first(std::min<std::size_t>(data.size(), 600)));
     while (!in.empty()) {
         const auto operation = in.byte(), what = in.byte(), which = in.byte();
         switch (operation % 8) {
