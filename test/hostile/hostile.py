@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Hostile peers beside a good client: hostile.py OOCRPCD OOCRPC [--seconds N] [--list] [NAME...]
+
+For each behaviour a process full of hostile connections is let loose on `oocrpcd demo`, for its
+share of the seconds, while `oocrpc bench` calls it over both framings, 500 times a second each. See
+README.md for what has to hold.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from behaviours import ALL, MIB
+from crowd import crowd, tally
+from served import client, is_sanitized, options_of, served, until
+
+RATE = 500  # calls a second of each good client
+DEADLINE = 5  # seconds that a good call may take
+WARM_UP = 0.3
+TRIES = 3  # the machine is not ours alone: a latency is too long when it is so each time
+NICE = 10  # of the hostile process
+SLACK = 8 * MIB  # what the allocator keeps of what was freed, and the log
+BY_ASAN = 4  # times the memory, for red zones and what is kept after it was freed
+SHORT = {"handshake-timeout": "500ms", "first-frame-timeout": "500ms", "frame-timeout": "700ms",
+         "idle-timeout": "900ms", "write-timeout": "700ms"}
+
+
+class failure(Exception):
+    """What a behaviour has shown."""
+
+
+class good_clients:
+    """One for each framing. What they saw is there when they end."""
+
+    def __init__(self, program, address, seconds):
+        self.programs = [subprocess.Popen(
+            [program, "bench", f"{scheme}://{address[0]}:{address[1]}", "demo.add", "2", "3",
+             "--rate", str(RATE), "--timeout", f"{DEADLINE}s", "--warmup", str(WARM_UP), "-d",
+             str(seconds), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for scheme in ("oocrpc", "mongodb")]
+
+    def finish(self):
+        """The worse of both; an error is a failure."""
+        reports = []
+        for p in self.programs:
+            out, err = p.communicate(timeout=60)
+            if p.returncode or err or json.loads(out)["errors"]:
+                raise failure(f"a good call failed: {out.strip()} {err.strip()}")
+            reports.append(json.loads(out))
+        return {name: max(r[name] for r in reports) for name in ("p50_us", "p99_us", "p999_us")} | {
+            "calls": min(r["calls"] for r in reports)}
+
+    def kill(self):
+        for p in self.programs:
+            p.kill()
+            p.wait()
+
+
+class attack:
+    """The hostile process, with the least priority: on a machine with few processors it is the
+    server's fairness that counts, not the kernel's."""
+
+    def __init__(self, address, b):
+        self.seen = tally()
+        self.pid = os.fork()
+        if self.pid:
+            return
+        try:
+            os.nice(NICE)
+            crowd(address, self.seen).run(b.count, lambda peer: b.script(b.framing, peer), b.reads)
+        except BaseException as e:
+            print(f"{b.name}: {e!r}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(1)
+
+    def begins(self, b):
+        def enough():
+            seen = self.seen.values()
+            return all(seen[name] >= n for name, n in b.must.items())
+        until(enough, lambda: f"{b.must} in {self.seen.values()}")
+
+    def stop(self):
+        ended, _ = os.waitpid(self.pid, os.WNOHANG)
+        if ended:
+            raise failure("the hostile process broke")
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+def newcomer(url):
+    """Whoever comes now has to be let in, and answered."""
+    try:
+        with client(url, DEADLINE) as c:
+            if c.call("demo.add", 2, 3) != 5:
+                raise failure("a newcomer got a wrong answer")
+    except OSError as e:
+        raise failure(f"a newcomer was not served: {e!r}") from e
+
+
+class trial:
+    def __init__(self, arguments):
+        self.oocrpcd, self.oocrpc = arguments.oocrpcd, arguments.oocrpc
+        self.sanitized = is_sanitized(self.oocrpcd)
+        self.options = options_of(self.oocrpcd)
+        self.seconds = max(0.5, arguments.seconds / len(arguments.chosen))
+        self.server = None
+
+    def start(self):
+        short = [w for n, v in SHORT.items() if n in self.options for w in (f"--{n}", v)]
+        self.server = served(self.oocrpcd, *short)
+        self.measure(0.5)  # what is made once is made now
+
+    def measure(self, seconds):
+        clients = good_clients(self.oocrpc, self.server.address, seconds)
+        try:
+            return clients.finish()
+        finally:
+            clients.kill()
+
+    def run(self, b):
+        if missing := set(b.needs) - self.options:
+            return f"skipped: no --{', --'.join(sorted(missing))} yet"
+        if not self.server or self.server.process.poll() is not None:
+            self.start()
+        quiet = self.quiet()
+        for i in range(TRIES):
+            seen = self.beside(b)
+            quiet = max(quiet, self.quiet())
+            if self.sanitized or seen["p99_us"] <= 2 * quiet:
+                return self.told(seen, quiet)
+        raise failure(f"calls wait too long: {self.told(seen, quiet)}")
+
+    def quiet(self):
+        return 0 if self.sanitized else self.measure(min(1.0, self.seconds))["p99_us"]
+
+    def told(self, seen, quiet):
+        counted = ", ".join(f"{n} {seen[n]}" for n in tally.names if seen[n])
+        bar = "" if self.sanitized else f" (quiet {quiet:.0f})"
+        return (f"p99 {seen['p99_us']:.0f} us{bar}, memory +{seen['grown'] / MIB:.1f} MiB, "
+                f"kept {seen['kept'] / MIB:.1f}; {counted}")
+
+    def beside(self, b):
+        """One attack, with all that has to hold but the latency."""
+        before, memory = self.server.holds(), self.server.memory()
+        self.server.forget_peak()
+        hostile = attack(self.server.address, b)
+        try:
+            hostile.begins(b)
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                came = pool.submit(newcomer, self.server.url)
+                seen = self.measure(self.seconds)
+                came.result()
+        finally:
+            hostile.stop()
+            self.server.require_alive()
+        seen |= hostile.seen.values()
+        seen["grown"] = self.server.peak() - memory
+        allowed = (b.count * b.memory + SLACK) * (BY_ASAN if self.sanitized else 1)
+        if seen["grown"] > allowed + memory / 10:
+            raise failure(f"memory grew by {seen['grown'] / MIB:.1f} MiB, {allowed / MIB:.1f} are "
+                          f"allowed: {seen}")
+        self.require_as_before(before)
+        seen["kept"] = self.server.memory() - memory
+        return seen
+
+    def require_as_before(self, before):
+        now = before
+
+        def same():
+            nonlocal now
+            now = self.server.holds()
+            return now == before
+        until(same, lambda: f"{before}, and after the attack {now}")
+
+
+def run(t, chosen):
+    failed = skipped = 0
+    for b in chosen:
+        try:
+            said = t.run(b)
+            skipped += said.startswith("skipped")
+        except (failure, AssertionError, subprocess.TimeoutExpired, OSError, EOFError) as e:
+            failed += 1
+            said = f"FAILED: {e}"
+            if t.server:
+                t.server.__exit__()
+                t.server = None
+        print(f"{b.name}: {said}", flush=True)
+    if t.server:
+        t.server.stop()
+        t.server.__exit__()
+    return failed, skipped
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("oocrpcd", type=os.path.abspath)
+    parser.add_argument("oocrpc", type=os.path.abspath)
+    parser.add_argument("names", nargs="*", help="behaviours, or the beginnings of their names")
+    parser.add_argument("--seconds", type=float, default=60, help="in all (default: 60)")
+    parser.add_argument("--list", action="store_true", help="name the behaviours, and do nothing")
+    a = parser.parse_intermixed_args()
+    a.chosen = [b for b in ALL if not a.names or b.name.startswith(tuple(a.names))]
+    if a.list:
+        print(*(b.name for b in a.chosen), sep="\n")
+        return
+    failed, skipped = run(trial(a), a.chosen)
+    print(f"{len(a.chosen) - failed - skipped} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+main()
