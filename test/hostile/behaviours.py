@@ -22,6 +22,7 @@ IDLE = 8 * KIB  # a connection on which nothing happens
 READ = 512 * KIB  # the read buffer of one that sends as fast as it can, doubled when it grows
 QUEUED = 4 * MIB  # max_queued, answers that wait
 CALL = 8 * KIB  # one call that is suspended, its coroutine and its place in the tables
+FLOOD = {"sent": MIB}
 IN_FLIGHT = 1024 * CALL  # max_in_flight of them
 
 
@@ -36,26 +37,26 @@ def hostile(count, memory, framings=(native, mongo), must={"sent": 1}, needs=(),
     return add
 
 
-KEPT = {}  # by the script that made them: making messages takes longer than sending them
+KEPT = {}  # by framing and script: making messages takes longer than sending them
 
 
-def blobs(make):
-    """A megabyte of messages made for 1, 2, 3, ..., in eight parts."""
-    if make.__code__ not in KEPT:
-        at, parts = 1, []
-        for _ in range(8):
+def blobs(f, make):
+    """Half a megabyte of messages made for 1, 2, 3, ..., in four parts."""
+    key = f, make.__code__
+    if key not in KEPT:
+        at, KEPT[key] = 1, []
+        for _ in range(4):
             part = bytearray()
             while len(part) < 1 << 17:
                 part += make(at)
                 at += 1
-            parts.append(bytes(part))
-        KEPT[make.__code__] = parts
-    return KEPT[make.__code__]
+            KEPT[key].append(bytes(part))
+    return KEPT[key]
 
 
-def again(make):
+def again(f, make):
     """All of them, again and again, as long as the peer takes it."""
-    for part in itertools.cycle(blobs(make)):
+    for part in itertools.cycle(blobs(f, make)):
         yield send(part)
 
 
@@ -104,7 +105,7 @@ def one_byte_a_second(f, peer):
 
 @hostile(64, 2 * QUEUED + READ, reads=False, needs=("write-timeout",), must={"closed": 1})
 def never_reads(f, peer):
-    yield from again(lambda i: f.call("demo.big", 60_000, id=i))
+    yield from again(f, lambda i: f.call("demo.big", 60_000, id=i))
 
 
 @hostile(10_000, IDLE, must={"opened": 9_900})
@@ -135,24 +136,24 @@ def connection_flood_from_one_address(f, peer):
     yield receive()
 
 
-@hostile(16, READ + QUEUED)
+@hostile(16, READ + QUEUED, must=FLOOD)
 def frame_flood(f, peer):
-    yield from again(lambda i: f.call("demo.add", i, i, id=i))
+    yield from again(f, lambda i: f.call("demo.add", i, i, id=i))
 
 
-@hostile(16, READ + QUEUED)
+@hostile(16, READ + QUEUED, must=FLOOD)
 def suspending_flood(f, peer):
-    yield from again(lambda i: f.call("demo.add_suspending", 1, 2, id=i))
+    yield from again(f, lambda i: f.call("demo.add_suspending", 1, 2, id=i))
 
 
-@hostile(16, READ + QUEUED)
+@hostile(16, READ + QUEUED, must=FLOOD)
 def ping_flood(f, peer):
-    yield from again(f.ping)
+    yield from again(f, f.ping)
 
 
-@hostile(16, READ + IN_FLIGHT)
+@hostile(16, READ + IN_FLIGHT, must=FLOOD)
 def oneway_flood(f, peer):
-    yield from again(lambda i: f.oneway("demo.sleep_ms", 5, id=i))
+    yield from again(f, lambda i: f.oneway("demo.sleep_ms", 5, id=i))
 
 
 @hostile(16, READ + QUEUED + IN_FLIGHT)
@@ -161,44 +162,44 @@ def sleepers(f, peer):
     yield wait(FOREVER)
 
 
-@hostile(8, READ + QUEUED + IN_FLIGHT)
+@hostile(8, READ + QUEUED + IN_FLIGHT, must=FLOOD)
 def rapid_reset(f, peer):
-    yield from again(lambda i: f.call("demo.sleep_ms", 600_000, id=i) + f.cancel(i))
+    yield from again(f, lambda i: f.call("demo.sleep_ms", 600_000, id=i) + f.cancel(i))
 
 
-@hostile(8, READ + QUEUED)
+@hostile(8, READ + QUEUED, must=FLOOD)
 def cancel_flood(f, peer):
     yield send(f.call("demo.sleep_ms", 600_000, id=1))
-    yield from again(lambda i: f.cancel(i + 2))
+    yield from again(f, lambda i: f.cancel(i + 2))
 
 
-@hostile(8, READ, framings=(native,))
+@hostile(8, READ, framings=(native,), must=FLOOD)
 def goaway_flood(f, peer):
     yield from over_and_over(f.info(goaway="x" * 100))
 
 
-@hostile(8, READ + QUEUED, framings=(native,))
+@hostile(8, READ + QUEUED, framings=(native,), must=FLOOD)
 def metadata_flood(f, peer):
     meta = {f"key-{i}": "v" * 40 for i in range(1000)}
-    yield from again(lambda i: f.call("demo.whoami", id=i, meta=meta))
+    yield from again(f, lambda i: f.call("demo.whoami", id=i, meta=meta))
 
 
-@hostile(16, READ + QUEUED + MIB)
+@hostile(16, READ + QUEUED + MIB, must=FLOOD)
 def many_method_names(f, peer):
-    yield from again(lambda i: f.call(f"demo.m{peer.number}_{i}", 1, id=i))
+    yield from again(f, lambda i: f.call(f"demo.m{peer.number}_{i}", 1, id=i))
 
 
-@hostile(8, READ + QUEUED)
+@hostile(8, READ + QUEUED, must=FLOOD)
 def listing_flood(f, peer):
     if f is native:
-        yield from again(lambda i: f.call("oocrpc.list", id=i))
-    yield from again(lambda i: f.command({"listCommands": 1}, number=i))
+        yield from again(f, lambda i: f.call("oocrpc.list", id=i))
+    yield from again(f, lambda i: f.command({"listCommands": 1}, number=i))
 
 
-@hostile(8, READ + QUEUED, framings=(mongo,))
+@hostile(8, READ + QUEUED, framings=(mongo,), must=FLOOD)
 def hello_flood(f, peer):
     client = {"driver": {"name": "x" * 400, "version": "1"}}
-    yield from again(lambda i: f.command({"hello": 1, "client": client}, "admin", number=i))
+    yield from again(f, lambda i: f.command({"hello": 1, "client": client}, "admin", number=i))
 
 
 # Streams and cursors.
@@ -231,9 +232,9 @@ def credit_that_is_none(f, peer):
     yield from until_closed(f.info(credit="all of it"))
 
 
-@hostile(8, READ, framings=(native,))
+@hostile(8, READ, framings=(native,), must=FLOOD)
 def items_for_nobody(f, peer):
-    yield from again(lambda i: f.info(item={"id": raw(0x12, struct.pack("<q", i)),
+    yield from again(f, lambda i: f.info(item={"id": raw(0x12, struct.pack("<q", i)),
                                             "value": "x" * 50}) +
                      f.info(end=raw(0x12, struct.pack("<q", i))))
 
@@ -248,28 +249,28 @@ def cursor_exhaustion(f, peer):
         yield receive()
 
 
-@hostile(8, READ + QUEUED, framings=(mongo,))
+@hostile(8, READ + QUEUED, framings=(mongo,), must=FLOOD)
 def cursors_of_others(f, peer):
     def guess(i):
         id = raw(0x12, os.urandom(7) + b"\1")
         return (f.command({"getMore": id, "collection": "count"}, number=i) +
                 f.command({"killCursors": "count", "cursors": [id] * 100}, number=i + 1000000))
-    yield from again(guess)
+    yield from again(f, guess)
 
 
 @hostile(8, 2 * QUEUED + READ, framings=(mongo,), reads=False)
 def cursor_batches_not_read(f, peer):
-    yield from again(lambda i: f.command({"find": "count", "filter": {"n": 100_000},
+    yield from again(f, lambda i: f.command({"find": "count", "filter": {"n": 100_000},
                                           "batchSize": 100_000}, number=i))
 
 
-@hostile(8, READ + QUEUED, framings=(mongo,))
+@hostile(8, READ + QUEUED, framings=(mongo,), must=FLOOD)
 def operations_of_others(f, peer):
-    yield from again(lambda i: f.command({"killOp": 1, "op": raw(0x12, struct.pack(
+    yield from again(f, lambda i: f.command({"killOp": 1, "op": raw(0x12, struct.pack(
         "<q", (1 << 32) + i))}, "admin", number=i) + f.command({"currentOp": 1}, "admin", number=i))
 
 
-@hostile(8, READ + QUEUED, framings=(mongo,))
+@hostile(8, READ + QUEUED, framings=(mongo,), must=FLOOD)
 def insert_of_many(f, peer):
     documents = encode({"n": 1}) * 5000
     section = b"documents\0" + documents
@@ -324,12 +325,12 @@ def a_million_tiny_documents(f, peer):
 
 # What nobody asked for.
 
-@hostile(16, READ)
+@hostile(16, READ, must=FLOOD)
 def replies_nobody_asked_for(f, peer):
-    yield from again(f.answer)
+    yield from again(f, f.answer)
 
 
-@hostile(16, READ + QUEUED, framings=(native,))
+@hostile(16, READ + QUEUED, framings=(native,), must=FLOOD)
 def calls_without_id_and_answers(f, peer):
     yield from over_and_over(f.call("demo.add_suspending", 1, 2) + frame({"reply": 1}) +
                              frame({"error": {"message": "x", "detail": "y"}}))
@@ -340,14 +341,14 @@ def duplicate_ids(f, peer):
     yield from until_closed(f.call("demo.sleep_ms", 600_000, id=7) * 2)
 
 
-@hostile(16, READ + IN_FLIGHT + QUEUED, framings=(mongo,))
+@hostile(16, READ + IN_FLIGHT + QUEUED, framings=(mongo,), must=FLOOD)
 def duplicate_request_ids(f, peer):
     yield from over_and_over(f.call("demo.add_suspending", 1, 2, id=7))
 
 
-@hostile(8, READ + QUEUED, framings=(native,))
+@hostile(8, READ + QUEUED, framings=(native,), must=FLOOD)
 def expired_calls(f, peer):
-    yield from again(lambda i: f.call("demo.sleep_ms", 600_000, id=i,
+    yield from again(f, lambda i: f.call("demo.sleep_ms", 600_000, id=i,
                                       timeout_ms=raw(0x12, struct.pack("<q", i % 2))))
 
 

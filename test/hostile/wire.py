@@ -2,6 +2,7 @@
 
 `native` and `mongo` have the same functions where both framings can say the same.
 """
+import functools
 import pathlib
 import struct
 import sys
@@ -18,14 +19,14 @@ def document(elements):
     return struct.pack("<i", len(elements) + 5) + elements + b"\0"
 
 
+@functools.lru_cache
 def deep(levels):
     """{a: {a: ... }}, whose lengths are all right."""
-    d = document(b"")
-    for _ in range(levels):
-        d = document(b"\x03a\0" + d)
-    return d
+    heads = (struct.pack("<i", 5 + 8 * i) + b"\x03a\0" for i in range(levels, 0, -1))
+    return b"".join(heads) + document(b"") + bytes(levels)
 
 
+@functools.lru_cache
 def tiny(count):
     """An array of so many empty documents."""
     one = b"\x03a\0" + document(b"")
@@ -142,6 +143,7 @@ class mongo:
                            struct.pack("<ii", 0, returned) + document_bytes)
 
     @classmethod
+    @functools.lru_cache
     def bomb(cls, claimed, unpacked, compressor=2):
         """`unpacked` zeros in an OP_COMPRESSED that claims to hold so many."""
         return cls.message(2012, struct.pack("<iiB", 2013, claimed, compressor) +
