@@ -3,7 +3,7 @@ there are and what the limits of the server allow them to cost.
 
 `needs` names options of the server's without which a behaviour is not held in check, `must` what
 has to be counted before it is there at all, `memory` the bytes that one connection may make
-the server keep. `f` is the framing: wire.native or wire.mongo.
+the server keep, `where` the server that it is for (served.py). `f` is the framing: wire.native or wire.mongo.
 """
 import collections
 import itertools
@@ -14,7 +14,7 @@ from crowd import FOREVER, half_close, receive, reset, send, wait
 from wire import INT_MAX, deep, document, encode, frame, header, mongo, native, raw, tiny
 
 behaviour = collections.namedtuple(
-    "behaviour", "name script framing count memory must needs reads")
+    "behaviour", "name script framing count memory must needs reads where addresses")
 ALL = []
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -26,13 +26,14 @@ FLOOD = {"sent": MIB}
 IN_FLIGHT = 1024 * CALL  # max_in_flight of them
 
 
-def hostile(count, memory, framings=(native, mongo), must={"sent": 1}, needs=(), reads=True):
+def hostile(count, memory, framings=(native, mongo), must={"sent": 1}, needs=(), reads=True,
+            where="plain", addresses=64):
     """Makes behaviours of script(f, peer), one for each framing."""
     def add(script):
         name = script.__name__.replace("_", "-")
         for f in framings:
             ALL.append(behaviour(name if len(framings) == 1 else f"{name}/{f.name}", script, f,
-                                 count, memory, must, needs, reads))
+                                 count, memory, must, needs, reads, where, addresses))
         return script
     return add
 
@@ -130,7 +131,7 @@ def connection_flood(f, peer):
     yield reset()
 
 
-@hostile(200, IDLE, framings=(native,), must={"opened": 1})
+@hostile(400, IDLE, framings=(native,), must={"opened": 1}, addresses=1)
 def connection_flood_from_one_address(f, peer):
     yield half_close()
     yield receive()

@@ -20,13 +20,13 @@ from served import client, is_sanitized, options_of, served, until
 
 RATE = 500  # calls a second of each good client
 DEADLINE = 5  # seconds that a good call may take
+BY_SANITIZER = 4  # times that, and times the memory: red zones, and what is kept after it was freed
 WARM_UP = 0.3
 TRIES = 3  # the machine is not ours alone: a latency is too long when it is so each time
 NICE = 10  # of the hostile process
 SLACK = 8 * MIB  # what the allocator keeps of what was freed, and the log
-BY_ASAN = 4  # times the memory, for red zones and what is kept after it was freed
-SHORT = {"handshake-timeout": "500ms", "first-frame-timeout": "500ms", "frame-timeout": "700ms",
-         "idle-timeout": "900ms", "write-timeout": "700ms"}
+SHORT = {"handshake-timeout": "1s", "first-frame-timeout": "1s", "frame-timeout": "1s",
+         "idle-timeout": "1500ms", "write-timeout": "1s"}
 
 
 class failure(Exception):
@@ -36,10 +36,10 @@ class failure(Exception):
 class good_clients:
     """One for each framing. What they saw is there when they end."""
 
-    def __init__(self, program, address, seconds):
+    def __init__(self, program, address, seconds, deadline):
         self.programs = [subprocess.Popen(
             [program, "bench", f"{scheme}://{address[0]}:{address[1]}", "demo.add", "2", "3",
-             "--rate", str(RATE), "--timeout", f"{DEADLINE}s", "--warmup", str(WARM_UP), "-d",
+             "--rate", str(RATE), "--timeout", f"{deadline}s", "--warmup", str(WARM_UP), "-d",
              str(seconds), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             for scheme in ("oocrpc", "mongodb")]
 
@@ -73,7 +73,7 @@ class attack:
             return
         try:
             os.nice(NICE)
-            crowd(address, self.seen).run(b.count, lambda p: b.script(b.framing, p), b.reads)
+            crowd(address, self.seen, b.addresses).run(b.count, lambda p: b.script(b.framing, p), b.reads)
         except BaseException as e:
             print(f"{b.name}: {e!r}", file=sys.stderr, flush=True)
         finally:
@@ -93,10 +93,10 @@ class attack:
         os.waitpid(self.pid, 0)
 
 
-def newcomer(url):
+def newcomer(url, deadline):
     """Whoever comes now has to be let in, and answered."""
     try:
-        with client(url, DEADLINE) as c:
+        with client(url, deadline) as c:
             if c.call("demo.add", 2, 3) != 5:
                 raise failure("a newcomer got a wrong answer")
     except OSError as e:
@@ -107,6 +107,7 @@ class trial:
     def __init__(self, arguments):
         self.oocrpcd, self.oocrpc = arguments.oocrpcd, arguments.oocrpc
         self.sanitized = is_sanitized(self.oocrpcd)
+        self.deadline = DEADLINE * (BY_SANITIZER if self.sanitized else 1)
         self.options = options_of(self.oocrpcd)
         self.seconds = max(0.5, arguments.seconds / len(arguments.chosen))
         self.server = None
@@ -117,7 +118,7 @@ class trial:
         self.measure(0.5)  # what is made once is made now
 
     def measure(self, seconds):
-        clients = good_clients(self.oocrpc, self.server.address, seconds)
+        clients = good_clients(self.oocrpc, self.server.address, seconds, self.deadline)
         try:
             return clients.finish()
         finally:
@@ -153,7 +154,7 @@ class trial:
         try:
             hostile.begins(b)
             with concurrent.futures.ThreadPoolExecutor() as pool:
-                came = pool.submit(newcomer, self.server.url)
+                came = pool.submit(newcomer, self.server.url, self.deadline)
                 seen = self.measure(self.seconds)
                 came.result()
         finally:
@@ -161,7 +162,7 @@ class trial:
             self.server.require_alive()
         seen |= hostile.seen.values()
         seen["grown"] = self.server.peak() - memory
-        allowed = (b.count * b.memory + SLACK) * (BY_ASAN if self.sanitized else 1)
+        allowed = (b.count * b.memory + SLACK) * (BY_SANITIZER if self.sanitized else 1)
         if seen["grown"] > allowed + memory / 10:
             raise failure(f"memory grew by {seen['grown'] / MIB:.1f} MiB, {allowed / MIB:.1f} are "
                           f"allowed: {seen}")
