@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "log_in.hpp"
 #include "protocols.hpp"
 #include <oocrpc/deadline.hpp>
 #include <oocrpc/task_list.hpp>
@@ -14,8 +15,11 @@ client_core::client_core(any_io_executor executor, url to, client_options option
       to_(std::move(to)),
       options_(protocols::options_for(to_, std::move(options))),
       made_(made),
+      login_(protocols::login_for(to_, options_)),
       clock_(clock::of(executor_)),
       slots_(std::max<std::size_t>(options_.connections, 1)) {
+    if (to_.tls) tls_ = std::make_unique<tls_client>(options_.tls);
+    cleanse(to_.password); // login_ has it
     if (options_.serve) serve_ = std::make_shared<const handler>(options_.serve);
 }
 
@@ -69,7 +73,7 @@ awaitable<client_core::connection_ptr> client_core::acquire_here(std::shared_ptr
     if (auto* c = self->usable()) co_return *c;
     auto& s = self->slots_[self->pick()];
     if (until && until.at < s.not_before)
-        throw rpc_error(errc::unavailable, s.last_error + " (waiting to connect again)");
+        throw rpc_error(s.last_code, s.last_error + " (waiting to connect again)");
     self->try_to_connect(s);
     if (!s.waiters || s.waiters->fired()) s.waiters.emplace();
     auto attempt = *s.waiters;
@@ -135,7 +139,9 @@ awaitable<client_core::connection_ptr> client_core::open(slot& s) {
             auto one = address(i);
             co_return co_await open_at(s, std::move(one));
         } catch (const rpc_error& e) {
-            if (e.code() == errc::cancelled || to_.others.empty()) throw;
+            // A server that refuses the login can be reached.
+            const bool final = e.code() == errc::cancelled || e.code() == errc::unauthenticated;
+            if (final || to_.others.empty()) throw;
             failures += (failures.empty() ? "" : "; ") + e.detail();
         }
     }
@@ -149,7 +155,9 @@ url client_core::address(std::size_t i) const {
         one.port = to_.others[i - 1].port;
     }
     one.others.clear();
-    one.database.clear(); // errors name the address alone
+    one.user.clear(); // errors name the address alone
+    one.password.clear();
+    one.database.clear();
     one.options.clear();
     return one;
 }
@@ -167,11 +175,34 @@ awaitable<client_core::connection_ptr> client_core::open_at(slot& s, url one) {
         if (!greeted.fired()) greeted.fire();
         if (auto self = weak.lock()) self->lost(s, c, why);
     };
+    options.meta = options_.meta;
+    const bool encrypted = bytes->tls() != nullptr;
     auto codec = options_.codecs ? options_.codecs(options_.limit)
-                                 : protocols::client_codec(to_, options_.limit);
+                                 : protocols::client_codec(to_, options_.limit, login_, encrypted);
     auto c = connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
-    if (!c->ready()) co_await handshake(c, std::move(one), std::move(greeted), until);
+    if (!c->ready()) co_await handshake(c, one, std::move(greeted), until);
+    if (login_ && protocols::logs_in_by_calls(to_)) co_await log_in(c, std::move(one), until);
     co_return c;
+}
+
+awaitable<void> client_core::log_in(connection_ptr c, url one, time_point until) {
+    std::optional<rpc_error> why;
+    try {
+        const call_deadline when{until, options_.connect_timeout, deadline_origin::call};
+        co_await detail::log_in(c, login_, when);
+        co_return;
+    } catch (const rpc_error& e) {
+        why = e;
+    }
+    if (why->code() == errc::deadline_exceeded)
+        why = rpc_error(errc::unavailable, "no login within " +
+                                               std::to_string(options_.connect_timeout.count()) +
+                                               " ms");
+    if (why->code() != errc::cancelled)
+        why = rpc_error(static_cast<errc>(why->code().value()),
+                        one.to_string() + ": " + why->detail());
+    c->close(*why);
+    throw rpc_error(*why);
 }
 
 /// A server that takes connections and does not greet is no server to put calls on.
@@ -185,10 +216,13 @@ awaitable<void> client_core::handshake(connection_ptr c, url one, promise<void> 
     }
     if (!failure && c->ready() && !c->closed()) co_return;
     const auto* said = c->last_reason();
-    const auto why = said ? *said
-                          : rpc_error(errc::unavailable,
-                                      one.to_string() + ": no handshake within " +
-                                          std::to_string(options_.connect_timeout.count()) + " ms");
+    const bool refused = said && said->code() == errc::unauthenticated;
+    const auto why =
+        refused ? rpc_error(errc::unauthenticated, one.to_string() + ": " + said->detail())
+        : said  ? *said
+                : rpc_error(errc::unavailable, one.to_string() + ": no handshake within " +
+                                                   std::to_string(options_.connect_timeout.count()) +
+                                                   " ms");
     c->close(why);
     if (failure && is_cancelled(failure)) std::rethrow_exception(failure);
     throw rpc_error(why);
@@ -196,14 +230,28 @@ awaitable<void> client_core::handshake(connection_ptr c, url one, promise<void> 
 
 awaitable<std::unique_ptr<byte_stream>> client_core::reach(url one) {
     try {
-        co_return co_await with_deadline(options_.connect_timeout, connect_stream(one, made_),
-                                         made_);
+        co_return co_await with_deadline(options_.connect_timeout, dial(one), made_);
     } catch (const rpc_error& e) {
         if (e.code() != errc::deadline_exceeded) throw;
     }
     throw rpc_error(errc::unavailable, one.to_string() + ": no connection within " +
                                            std::to_string(options_.connect_timeout.count()) +
                                            " ms");
+}
+
+awaitable<std::unique_ptr<byte_stream>> client_core::dial(url one) {
+    auto bytes = co_await connect_stream(one, made_);
+    if (!tls_) co_return std::move(bytes);
+    try {
+        auto encrypting = tls_->connect(std::move(bytes), one);
+        co_return co_await with_deadline(options_.limit.handshake_timeout, std::move(encrypting),
+                                         made_);
+    } catch (const rpc_error& e) {
+        if (e.code() != errc::deadline_exceeded) throw;
+    }
+    throw rpc_error(errc::unavailable,
+                    one.to_string() + ": TLS: no handshake within " +
+                        std::to_string(options_.limit.handshake_timeout.count()) + " ms");
 }
 
 void client_core::connected(slot& s, connection_ptr c) {
@@ -216,14 +264,17 @@ void client_core::connected(slot& s, connection_ptr c) {
 void client_core::failed(slot& s, const rpc_error& e) {
     s.not_before = clock_.now() + backoff(s.failures++);
     s.last_error = e.detail();
+    const bool login = e.code() == errc::unauthenticated;
+    s.last_code = login ? errc::unauthenticated : errc::unavailable;
     auto waiters = std::exchange(s.waiters, std::nullopt);
     if (!waiters || waiters->fired()) return;
-    const bool refused = e.code() == errc::protocol_error;
+    const bool refused = login || e.code() == errc::protocol_error;
     waiters->fail(refused ? e : rpc_error(errc::unavailable, e.detail()));
 }
 
 void client_core::lost(slot& s, connection& c, const rpc_error& why) {
     if (s.open.get() != &c) return;
+    s.last_code = errc::unavailable;
     s.last_error = to_.to_string() + ": " + why.detail();
     s.open.reset();
 }

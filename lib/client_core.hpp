@@ -5,6 +5,8 @@
 #include <vector>
 
 #include <oocrpc/client.hpp>
+#include <oocrpc/client_login.hpp>
+#include <oocrpc/tls.hpp>
 
 namespace oocrpc::detail {
 
@@ -33,7 +35,8 @@ class client_core final : public call_target, public std::enable_shared_from_thi
         asio::cancellation_signal stop; // of the attempt
         std::optional<attempt> waiters;
         unsigned failures = 0;
-        time_point not_before{}; // of the next attempt
+        time_point not_before{};            // of the next attempt
+        errc last_code = errc::unavailable; // of what last_error says
         std::string last_error;
     };
 
@@ -49,7 +52,9 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     url address(std::size_t i) const;
     awaitable<connection_ptr> open_at(slot& s, url one);
     awaitable<void> handshake(connection_ptr c, url one, promise<void> greeted, time_point until);
+    awaitable<void> log_in(connection_ptr c, url one, time_point until);
     awaitable<std::unique_ptr<byte_stream>> reach(url one);
+    awaitable<std::unique_ptr<byte_stream>> dial(url one);
     void connected(slot& s, connection_ptr c);
     void failed(slot& s, const rpc_error& e);
     void lost(slot& s, connection& c, const rpc_error& why);
@@ -58,8 +63,10 @@ class client_core final : public call_target, public std::enable_shared_from_thi
     any_io_executor executor_;
     url to_;
     client_options options_;
+    std::unique_ptr<tls_client> tls_; // null: not encrypted
     std::source_location made_;
     std::shared_ptr<const handler> serve_;
+    std::shared_ptr<client_login> login_; // null: nobody logs in
     clock& clock_;
     std::deque<slot> slots_; // never grows, so that a slot stays where it is
     std::vector<std::weak_ptr<connection>> leaving_; // asked to go elsewhere, still answering

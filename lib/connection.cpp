@@ -61,6 +61,7 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
     list_->add(*this);
     info_.address = stream_->peer_address();
     info_.tls = stream_->tls();
+    if (info_.tls && options_.user_of) info_.user = options_.user_of(*info_.tls);
     adopt(std::move(codec));
     if (options_.on_behalf_of) info_ = *options_.on_behalf_of;
 }
@@ -77,6 +78,14 @@ void connection::adopt(std::unique_ptr<oocrpc::codec> next) {
     info_.protocol = codec_->protocol();
     if (codec_->ids() == reply_ids::always) dispatcher_.expect(dispatcher::peer_kind::extended);
     if (codec_->ids() == reply_ids::never) dispatcher_.expect(dispatcher::peer_kind::base);
+    if (options_.login_required) log_in(std::move(info_.user));
+}
+
+void connection::log_in(std::string user) {
+    info_.user = std::move(user);
+    if (!options_.login_required) return;
+    const auto& limit = options_.limit;
+    codec_->take_at_most(info_.user.empty() ? limit.max_message_before_login : SIZE_MAX);
 }
 
 // Reading.
@@ -163,7 +172,7 @@ void connection::decode_all() {
         if (messages >= turn && taken_ < in_.size()) return set_behind(true);
         message m;
         auto d = codec_->decode(bytes(in_).subspan(taken_), m);
-        if (d.what == decoded::state::malformed) return violation(std::move(d.reason));
+        if (d.what == decoded::state::malformed) return violation(std::move(d.reason), d.code);
         if (d.what == decoded::state::other) {
             adopt(codec_->successor());
             continue;
@@ -242,14 +251,15 @@ void connection::on_peer_gone(std::error_code ec) {
     linger();
 }
 
-void connection::violation(std::string reason) {
+void connection::violation(std::string reason, errc code) {
     const auto self = shared_from_this();
     // A peer that only ever answered us may not know what to do with an error out of turn.
     if (dispatcher_.outgoing() == 0 || dispatcher_.peer() == dispatcher::peer_kind::extended)
-        put(message::error(0, errc::protocol_error, reason));
+        put(message::error(0, code, reason));
     state_ = state::flushing;
     muted_ = true;
-    last_reason_ = std::make_unique<rpc_error>(errc::protocol_error, "the peer sent: " + reason);
+    if (code == errc::protocol_error) reason.insert(0, "the peer sent: ");
+    last_reason_ = std::make_unique<rpc_error>(code, std::move(reason));
     fail_waiters(*last_reason_);
     cancel_all_running();
     linger();

@@ -28,6 +28,13 @@ std::optional<message> connection::refusal(const call_deadline& when, time_point
     return std::nullopt;
 }
 
+/// What the call says itself counts first.
+void connection::add_metadata(message& call, const call_options& options) const {
+    if (!options.meta.empty()) call.meta = options.meta;
+    for (const auto& [name, text] : options_.meta)
+        if (!call.meta.find(name)) call.meta.add(name, text);
+}
+
 void connection::refuse(dispatcher::waiter&& waiter, message why) {
     asio::post(executor_, [waiter = std::move(waiter), why = std::move(why)]() mutable {
         waiter(std::move(why));
@@ -44,7 +51,7 @@ std::int64_t connection::start_call(message& call, const call_options& options,
         return 0;
     }
     call.timeout_ms = when.left_ms(now);
-    if (!options.meta.empty()) call.meta = options.meta;
+    add_metadata(call, options);
     call.id = dispatcher_.start_call(std::move(waiter), when);
     dispatcher_.describe(call.id, call.method, now);
     arm(when.at);
@@ -64,7 +71,7 @@ std::shared_ptr<message_stream> connection::open(message call, const call_option
         return stream;
     }
     call.timeout_ms = when.left_ms(now);
-    if (!options.meta.empty()) call.meta = options.meta;
+    add_metadata(call, options);
     call.credit = window;
     call.oneway = false; // its items are the answer
     call.id = stream->id_ = dispatcher_.start_stream(stream, when);

@@ -13,6 +13,7 @@ void context::begin(connection& on, message& call) {
     connection_ = &on;
     later_.use(on.executor_);
     if (method_ != call.method) method_.assign(call.method); // the last call was often the same
+    acts_as_.clear();
     meta_ = std::move(call.meta);
     deadline_ = {};
     wire_id_ = call.id;
@@ -53,6 +54,14 @@ void context::end_after(std::chrono::milliseconds span) {
 
 const peer_info& context::info() const noexcept {
     return connection_->info();
+}
+
+const std::string& context::user() const noexcept {
+    return acts_as_.empty() ? connection_->info_.user : acts_as_;
+}
+
+void context::log_in(std::string user) {
+    connection_->log_in(std::move(user));
 }
 
 const limits& context::limits() const noexcept {

@@ -244,9 +244,9 @@ decoded native_codec::decode(bytes in, message& out) {
     if (length < smallest_body)
         return malformed("a frame of " + std::to_string(length) +
                          " bytes is shorter than the smallest document");
-    if (length > max_message_)
+    if (length > max_read_)
         return malformed("a frame of " + std::to_string(length) + " bytes exceeds the limit of " +
-                         std::to_string(max_message_));
+                         std::to_string(max_read_));
     if (in.size() < prefix + length) return {decoded::state::incomplete, prefix + length, {}};
     body_reader reader(in.subspan(prefix, length), max_depth_ + frame_depth, max_elements_, out);
     if (!reader.read()) return malformed(std::move(reader.reason));

@@ -1,5 +1,6 @@
 #include "protocols.hpp"
 
+#include "access_layers.hpp"
 #include "detecting_codec.hpp"
 #include "mongodb/command_names.hpp"
 #include "mongodb/commands.hpp"
@@ -23,10 +24,22 @@ client_options options_for(const url& to, client_options options) {
     if (wanted.connections) options.connections = *wanted.connections;
     if (wanted.connect_timeout) options.connect_timeout = *wanted.connect_timeout;
     if (wanted.call_timeout) options.default_timeout = *wanted.call_timeout;
+    auto& tls = options.tls;
+    if (wanted.tls_ca) tls.ca = *wanted.tls_ca;
+    if (wanted.tls_certificate) {
+        tls.certificate = *wanted.tls_certificate;
+        tls.key.clear();
+    }
+    if (wanted.tls_key_password) tls.key_password = *wanted.tls_key_password;
+    if (wanted.allow_invalid_certificates)
+        tls.allow_invalid_certificates = *wanted.allow_invalid_certificates;
+    if (wanted.allow_invalid_hostnames)
+        tls.allow_invalid_hostnames = *wanted.allow_invalid_hostnames;
     return options;
 }
 
-std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
+std::unique_ptr<codec> client_codec(const url& to, const limits& limit,
+                                    std::shared_ptr<client_login> who, bool encrypted) {
     if (to.protocol == "oocrpc")
         return std::make_unique<native_codec>(limit.max_message, limit.max_depth);
     if (to.protocol == "mongodb") {
@@ -35,6 +48,8 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit) {
         options.database = to.database;
         options.application = std::move(wanted.application);
         options.compressors = std::move(wanted.compressors);
+        options.login = std::move(who);
+        options.encrypted = encrypted;
         return std::make_unique<mongodb_client_codec>(std::move(options), limit.max_message,
                                                       limit.max_depth);
     }
@@ -49,8 +64,10 @@ std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     unknown(at);
 }
 
-handler serving(handler inner, std::shared_ptr<call_registry> registry) {
-    return mongodb::answer_commands(std::move(inner), std::move(registry));
+handler serving(handler inner, std::shared_ptr<call_registry> registry,
+                std::shared_ptr<const access_control> access) {
+    if (access) inner = logged_in_first(authorised(std::move(inner), access), access);
+    return mongodb::answer_commands(std::move(inner), std::move(registry), {}, std::move(access));
 }
 
 bool reserved(std::string_view method) noexcept {

@@ -4,8 +4,10 @@
 
 #include "protocols.hpp"
 #include <oocrpc/clock.hpp>
+#include <oocrpc/deadline.hpp>
 #include <oocrpc/detail/suspension.hpp>
 #include <oocrpc/promise.hpp>
+#include <oocrpc/task_group.hpp>
 
 namespace oocrpc {
 namespace {
@@ -23,7 +25,8 @@ class server_core : public std::enable_shared_from_this<server_core> {
   public:
     server_core(any_io_executor executor, server_options options)
         : executor_(std::move(executor)),
-          options_(std::move(options)) {
+          options_(std::move(options)),
+          handshakes_(executor_) {
         if (!options_.registry) options_.registry = std::make_shared<call_registry>();
         if (!options_.memory) options_.memory = std::make_shared<memory_budget>();
     }
@@ -32,6 +35,8 @@ class server_core : public std::enable_shared_from_this<server_core> {
     }
 
     url listen(const url& at, const std::source_location& made) {
+        if (at.tls && !options_.tls)
+            throw rpc_error(errc::invalid_argument, at.to_string() + ": TLS needs a certificate");
         listeners_.push_back(listener::open(executor_, at, options_.sharing, made));
         return listeners_.back()->address();
     }
@@ -59,15 +64,19 @@ class server_core : public std::enable_shared_from_this<server_core> {
 
   private:
     static awaitable<void> accept_all(std::shared_ptr<server_core> self, listener& from);
+    static awaitable<void> encrypt(std::shared_ptr<server_core> self,
+                                   std::unique_ptr<byte_stream> bytes, url at);
     std::shared_ptr<const connection_options> options_of_connections();
     bool admit(std::unique_ptr<byte_stream>& bytes, const url& at);
     void refuse(const url& at, const std::string& peer);
+    void begin(std::unique_ptr<byte_stream> bytes, const url& at);
     void serve(std::unique_ptr<byte_stream> bytes, const url& at);
     void gone(connection& c, const rpc_error& why);
     void tell_fewer();
     awaitable<void> fewer();
     awaitable<void> drain_all();
     void close_all(const char* why) {
+        handshakes_.cancel();
         const auto all = connections_; // closing one may take it out
         for (auto& [raw, c] : all) c->close(rpc_error(errc::unavailable, why));
     }
@@ -81,6 +90,8 @@ class server_core : public std::enable_shared_from_this<server_core> {
     promise<void> stop_;
     std::optional<promise<void>> fewer_; // fires when a connection ends
     std::size_t accepting_ = 0;
+    task_group handshakes_;
+    std::size_t shaking_ = 0; // of these
     std::size_t refused_ = 0; // and not told of
     time_point tell_refused_at_{};
     bool abandoned_ = false; // what the handler uses may be gone
@@ -100,7 +111,7 @@ bool server_core::admit(std::unique_ptr<byte_stream>& bytes, const url& at) {
         return true;
     }
     try {
-        serve(std::move(bytes), at);
+        begin(std::move(bytes), at);
     } catch (...) {
         counts.leave(peer);
         throw;
@@ -114,6 +125,38 @@ void server_core::refuse(const url& at, const std::string& peer) {
     if (!options_.on_refused || now < tell_refused_at_) return;
     tell_refused_at_ = now + refusals_told;
     options_.on_refused(at, peer, std::exchange(refused_, 0));
+}
+
+void server_core::begin(std::unique_ptr<byte_stream> bytes, const url& at) {
+    if (!at.tls) return serve(std::move(bytes), at);
+    auto encrypting = encrypt(shared_from_this(), std::move(bytes), at);
+    handshakes_.spawn(std::move(encrypting));
+}
+
+/// Shakes hands with a peer, and serves it, while others are accepted.
+awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
+                                     std::unique_ptr<byte_stream> bytes, url at) {
+    const auto peer = bytes->peer_address();
+    const auto within = self->options_.limit.handshake_timeout;
+    std::optional<rpc_error> why;
+    ++self->shaking_;
+    try {
+        auto handshake = self->options_.tls->accept(std::move(bytes));
+        bytes = co_await with_deadline(within, std::move(handshake));
+    } catch (const rpc_error& e) {
+        why = e;
+    } catch (const std::exception& e) {
+        why.emplace(errc::unavailable, e.what());
+    }
+    --self->shaking_;
+    if (!why && !self->abandoned_) co_return self->serve(std::move(bytes), at);
+    self->options_.registry->connections.leave(peer);
+    if (self->abandoned_) co_return;
+    if (why->code() == errc::deadline_exceeded)
+        why.emplace(errc::unavailable,
+                    "TLS: no handshake within " + std::to_string(within.count()) + " ms");
+    if (self->options_.on_handshake_failed) self->options_.on_handshake_failed(at, peer, *why);
+    self->tell_fewer();
 }
 
 void server_core::serve(std::unique_ptr<byte_stream> bytes, const url& at) {
@@ -175,6 +218,10 @@ std::shared_ptr<const connection_options> server_core::options_of_connections() 
     all->memory = options_.memory;
     all->max_call_time = options_.max_call_time;
     all->exceptions = options_.exceptions;
+    if (options_.access) {
+        all->login_required = true;
+        all->user_of = [access = options_.access](const tls_info& t) { return access->user_of(t); };
+    }
     all->on_closed = [weak = weak_from_this()](connection& c, const rpc_error& why) {
         if (auto self = weak.lock()) self->gone(c, why);
     };
@@ -182,7 +229,7 @@ std::shared_ptr<const connection_options> server_core::options_of_connections() 
 }
 
 awaitable<void> server_core::run(std::shared_ptr<server_core> self, handler serve) {
-    serve = protocols::serving(std::move(serve), self->options_.registry);
+    serve = protocols::serving(std::move(serve), self->options_.registry, self->options_.access);
     self->serve_ = std::make_shared<const handler>(std::move(serve));
     self->of_connections_ = self->options_of_connections();
     for (auto& l : self->listeners_) {
@@ -221,7 +268,7 @@ awaitable<void> server_core::drain_all() {
     timer limit(executor_);
     const auto until = clock::of(executor_).now() + options_.drain_timeout;
     limit.arm(until, [this] { close_all("the drain time is over"); });
-    while (!connections_.empty() || accepting_ > 0) {
+    while (!connections_.empty() || accepting_ > 0 || shaking_ > 0) {
         if (!fewer_) fewer_.emplace();
         auto fewer = *fewer_;
         co_await fewer.wait();

@@ -3,13 +3,14 @@
 #include <charconv>
 
 #include "mongodb/uri.hpp"
+#include "url_text.hpp"
 #include <oocrpc/error.hpp>
 
 namespace oocrpc {
 namespace {
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
-    throw rpc_error(errc::invalid_argument, "'" + std::string(text) + "': " + std::string(why));
+    throw rpc_error(errc::invalid_argument, "'" + shown_url(text) + "': " + std::string(why));
 }
 
 std::uint16_t parse_port(std::string_view digits, std::string_view text) {
@@ -37,6 +38,23 @@ host_port parse_authority(std::string_view part, std::string_view text) {
     return {std::string(host), parse_port(part.substr(colon + 1), text)};
 }
 
+/// Takes `user@` off the front of what follows the scheme.
+std::string take_user(std::string_view& rest, std::string_view text) {
+    const auto at = rest.substr(0, rest.find('/')).rfind('@');
+    if (at == rest.npos) return {};
+    const auto part = rest.substr(0, at);
+    rest.remove_prefix(at + 1);
+    if (part.find(':') != part.npos)
+        refuse(text, "a URL of this kind has no password, which others could see: programs take it "
+                     "from --password-file FILE, from the environment or from the terminal, code "
+                     "gives it in client_options");
+    auto user = percent_decoded(part);
+    if (!user || part.find('@') != part.npos || user->find('\0') != user->npos)
+        refuse(text, "special characters of a user are written as '%' and two hexadecimal digits");
+    if (user->empty()) refuse(text, "the user is missing");
+    return std::move(*user);
+}
+
 } // namespace
 
 url url::parse(std::string_view text) {
@@ -47,6 +65,7 @@ url url::parse(std::string_view text) {
     if (scheme == "mongodb" || scheme == "mongodb+srv") return mongodb::parse_uri(text);
     auto rest = text.substr(mark + 3);
     url u;
+    if (scheme == "oocrpc" || scheme == "oocrpc+unix") u.user = take_user(rest, text);
     if (scheme == "oocrpc+unix") {
         if (!rest.starts_with('/')) refuse(text, "the path of a Unix socket must be absolute");
         // sockaddr_un holds 108 bytes with the NUL.
@@ -56,12 +75,14 @@ url url::parse(std::string_view text) {
         u.path = rest;
         return u;
     }
-    if (scheme != "oocrpc")
-        refuse(text, "unknown scheme '" + std::string(scheme) + "' (oocrpc, oocrpc+unix, mongodb)");
+    u.tls = scheme == "oocrpcs";
+    if (scheme != "oocrpc" && !u.tls)
+        refuse(text, "unknown scheme '" + std::string(scheme) +
+                         "' (oocrpc, oocrpcs, oocrpc+unix, mongodb)");
     if (rest.ends_with('/')) rest.remove_suffix(1);
     if (rest.find('/') != rest.npos) refuse(text, "a path has no meaning here");
     auto [host, port] = parse_authority(rest, text);
-    u.protocol = scheme;
+    u.protocol = "oocrpc";
     u.host = std::move(host);
     u.port = port;
     return u;
@@ -69,9 +90,13 @@ url url::parse(std::string_view text) {
 
 std::string url::to_string() const {
     if (protocol == "mongodb") return mongodb::to_uri(*this);
-    if (via == transport::unix_socket) return protocol + "+unix://" + path;
+    std::string who;
+    if (!user.empty()) percent_encode(who, user);
+    if (!who.empty()) who.push_back('@');
+    if (via == transport::unix_socket) return protocol + "+unix://" + who + path;
     const bool v6 = host.find(':') != host.npos;
-    return protocol + "://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    return protocol + (tls ? "s" : "") + "://" + who + (v6 ? "[" + host + "]" : host) + ":" +
+           std::to_string(port);
 }
 
 host_port host_port::parse(std::string_view text) {

@@ -24,7 +24,7 @@ TEST_SUITE("url") {
 
 TEST_CASE("a URL is read and written back as it was") {
     for (auto* text : {"oocrpc://127.0.0.1:9001", "oocrpc://localhost:0", "oocrpc://[::1]:65535",
-                       "oocrpc+unix:///tmp/a b.sock"})
+                       "oocrpcs://a:1", "oocrpc+unix:///tmp/a b.sock"})
         CHECK(url::parse(text).to_string() == text);
     const auto u = url::parse("oocrpc://[::1]:80/");
     CHECK(u.host == "::1");
@@ -38,7 +38,7 @@ TEST_CASE("what is wrong with a URL is said together with the URL") {
     CHECK(refusal("127.0.0.1:9001") == "'127.0.0.1:9001': not a URL (oocrpc://host:port or "
                                        "oocrpc+unix:///path is expected)");
     CHECK(refusal("http://a:1") ==
-          "'http://a:1': unknown scheme 'http' (oocrpc, oocrpc+unix, mongodb)");
+          "'http://a:1': unknown scheme 'http' (oocrpc, oocrpcs, oocrpc+unix, mongodb)");
     CHECK(refusal("oocrpc://a") == "'oocrpc://a': a port is missing (host:port)");
     CHECK(refusal("oocrpc://:1") == "'oocrpc://:1': the host is missing");
     CHECK(refusal("oocrpc://[]:1") == "'oocrpc://[]:1': the host is missing");
@@ -89,11 +89,13 @@ TEST_CASE("what is wrong with a MongoDB URI is said, without a password") {
     CHECK(refusal("mongodb://") == "'mongodb://': a host is missing");
     CHECK(refusal("mongodb://a,,b") == "'mongodb://a,,b': a host is missing");
     CHECK(refusal("mongodb://:1") == "'mongodb://:1': a host is missing");
-    CHECK(refusal("mongodb://me:secret@a:1/x") ==
-          "'mongodb://***@a:1/x': authentication is not supported yet");
-    CHECK(refusal("mongodb://me:se/cret@a") ==
-          "'mongodb://***@a': authentication is not supported yet");
+    CHECK(refusal("mongodb://me:secret@a:x/y") ==
+          "'mongodb://***@a:x/y': the port is not a number from 0 to 65535");
+    CHECK(refusal("mongodb://me:se/cret@a").starts_with("'mongodb://***@a': special characters"));
     CHECK(refusal("mongodb://me:se?cr@et@a").find("cr") == std::string::npos);
+    CHECK(refusal("mongodb://a:x/?proxyPassword=secret&tlsCertificateKeyFile%50assword=s2&w=1") ==
+          "'mongodb://a:x/?proxyPassword=***&tlsCertificateKeyFile%50assword=***&w=1': "
+          "the port is not a number from 0 to 65535");
     CHECK(refusal("mongodb+srv://a.b.c/").find("(mongodb+srv) are not supported") !=
           std::string::npos);
     for (auto* text : {"mongodb://a:", "mongodb://a:x", "mongodb://a:65536", "mongodb://a:-1"})
@@ -114,6 +116,54 @@ TEST_CASE("what is wrong with a MongoDB URI is said, without a password") {
     CHECK(refusal("mongodb://a/?=x").ends_with("'=x' is not an option, NAME=VALUE"));
     CHECK(refusal("mongodb://a/?w=1&&w=2").ends_with("'' is not an option, NAME=VALUE"));
     CHECK(refusal("oocrpc://a:1?w=1") != "");
+}
+
+TEST_CASE("a user is read, percent-decoded, and written back") {
+    for (auto* text : {"oocrpc://me@a:1", "oocrpc://%40l%3Ace%2F%3D@[::1]:1",
+                       "oocrpc+unix://me@/tmp/a@b.sock", "mongodb://me@a:1,b:2/demo?w=1",
+                       "mongodb://CN%3Dann%2CO%3Dpoets@a:1", "mongodb://me@%2Ftmp%2Fx.sock"})
+        CHECK(url::parse(text).to_string() == text);
+    CHECK(url::parse("oocrpc://%40l%3Ace@a:1").user == "@l:ce");
+    CHECK(url::parse("oocrpc+unix://me@/tmp/a@b").user == "me");
+    CHECK(url::parse("oocrpc+unix://me@/tmp/a@b").path == "/tmp/a@b");
+    CHECK(url::parse("oocrpc+unix:///tmp/a@b").user == "");
+    for (auto* text :
+         {"oocrpc://@a:1", "oocrpc+unix://@/a", "mongodb://@a", "mongodb://:@a", "mongodb://:x@a"})
+        CHECK(refusal(text).ends_with("the user is missing"));
+    for (auto* text : {"oocrpc://a%4@a:1", "oocrpc://a%00@a:1", "oocrpc://a@b@a:1"})
+        CHECK(refusal(text).find("special characters of a user are written as") !=
+              std::string::npos);
+    CHECK(refusal("oocrpc://me@") == "'oocrpc://***@': a port is missing (host:port)");
+    CHECK(refusal("oocrpc+unix://me@tmp").ends_with("must be absolute"));
+}
+
+TEST_CASE("a password stands in a MongoDB URI alone, and is never shown") {
+    const auto u = url::parse("mongodb://alice:f%3Azzb%40z%2Fz%3D@a,b/db?proxyPassword=secret&w=1");
+    CHECK(u.user == "alice");
+    CHECK(u.password == "f:zzb@z/z=");
+    CHECK(u.host == "a");
+    CHECK(u.others.size() == 1);
+    CHECK(u.to_string() == "mongodb://alice@a:27017,b:27017/db?w=1");
+    const auto plain = url::parse("mongodb://!$&'()*+,;=:!$&'()*+,;=@127.0.0.1/admin");
+    CHECK(plain.user == "!$&'()*+,;=");
+    CHECK(plain.password == "!$&'()*+,;=");
+    CHECK(plain.host == "127.0.0.1");
+    CHECK(url::parse("mongodb://alice:@a").password == "");
+    CHECK(url::parse("mongodb://alice:x@a/admin?appName=my@app").user == "alice");
+    for (auto* text :
+         {"mongodb://alice:foo:bar@a", "mongodb://alice@@a", "mongodb://alice@foo:bar@a",
+          "mongodb://alice/@a/db", "mongodb://alice/bob:foo@a/db", "mongodb://alice:foo/bar@a/db",
+          "mongodb://al[i]ce:x@a", "mongodb://alice:fo#o@a"})
+        CHECK(refusal(text).find("special characters of user and password") != std::string::npos);
+    for (auto* text : {"mongodb://alice:foo%@a", "mongodb://alice:fo%xo@a", "mongodb://al%1:x@a"})
+        CHECK(refusal(text).ends_with("'%' is not followed by two hexadecimal digits"));
+    for (auto* text :
+         {"oocrpc://me:secret@a:1", "oocrpc+unix://me:secret@/a", "oocrpc://me:@a:1"}) {
+        CHECK(refusal(text).find("--password-file FILE") != std::string::npos);
+        CHECK(refusal(text).find("secret") == std::string::npos);
+    }
+    for (auto* text : {"http://me:secret@a", "me:secret@a", "mongodb+srv://me:secret@a"})
+        CHECK(refusal(text).find("secret") == std::string::npos);
 }
 
 TEST_CASE("the options of a MongoDB URI reach the client, or are refused by name") {
@@ -143,14 +193,19 @@ TEST_CASE("the options of a MongoDB URI reach the client, or are refused by name
         }
         return std::string();
     };
-    CHECK(refused("tls=true") == "the option tls=true: TLS is not supported yet");
-    CHECK(refused("tlsCAFile=x") == "the option tlsCAFile: TLS is not supported yet");
+    CHECK(refused("tlsCAFile=x") == "the option tlsCAFile: it has no meaning without tls=true");
     CHECK(refused("tls=yes") == "the option tls=yes: true or false is expected");
     CHECK(refused("replicaSet=rs0").starts_with("the option replicaSet: "));
     CHECK(refused("loadBalanced=true").starts_with("the option loadBalanced=true: "));
     CHECK(refused("directConnection=true") ==
           "the option directConnection=true: the URL names several hosts");
-    CHECK(refused("authSource=x") == "the option authSource: authentication is not supported yet");
+    CHECK(refused("authSource=") == "the option authSource=: the name of a database is expected");
+    CHECK(refused("authMechanism=MONGODB-CR") ==
+          "the option authMechanism=MONGODB-CR: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN or MONGODB-X509 "
+          "is expected");
+    CHECK(refused("authMechanismProperties=SERVICE_NAME:x") ==
+          "the option authMechanismProperties: no mechanism here has properties");
+    CHECK(refused("proxyPassword=%FF").find("***: it is not UTF-8") != std::string::npos);
     CHECK(refused("proxyPassword=secret") == "the option proxyPassword: proxies are not supported");
     CHECK(refused("colour=red") == "the option colour: there is no such option");
     CHECK(refused("appName=x&APPNAME=y") == "the option APPNAME=y: it is given twice");
@@ -162,6 +217,80 @@ TEST_CASE("the options of a MongoDB URI reach the client, or are refused by name
     CHECK(refused("readPreference=nearest") != "");
     CHECK(refused("appName=%FF").ends_with(": it is not UTF-8"));
     CHECK(refused("appName=" + std::string(129, 'x')) != "");
+}
+
+TEST_CASE("a URL says whether the connection is encrypted, and so does what it is written as") {
+    CHECK(url::parse("oocrpcs://a:1").tls);
+    CHECK(url::parse("oocrpcs://a:1").protocol == "oocrpc");
+    CHECK_FALSE(url::parse("oocrpc://a:1").tls);
+    for (auto* text : {"mongodb://a:1/?tls=true", "mongodb://a:1,b:2/db?w=1&SSL=true"}) {
+        const auto u = url::parse(text);
+        CHECK(u.tls);
+        CHECK(url::parse(u.to_string()) == u);
+    }
+    CHECK_FALSE(url::parse("mongodb://a/?tls=false").tls);
+    auto one = url::parse("mongodb://a:1/?tls=true");
+    one.options.clear(); // as errors name the address of one of several hosts
+    CHECK(one.to_string() == "mongodb://a:1/?tls=true");
+    CHECK(url::parse("mongodb://a:1/?tls=true&tlsCertificateKeyFilePassword=secret").to_string() ==
+          "mongodb://a:1/?tls=true");
+    CHECK(refusal("mongodb://%2Ftmp%2Fs/?tls=true").ends_with("a Unix socket takes no TLS"));
+}
+
+TEST_CASE("what a MongoDB URI says of TLS comes before the client's options") {
+    const auto with = [](std::string_view options) {
+        client_options given;
+        given.tls.ca = "own.pem";
+        given.tls.key = "own.key";
+        return protocols::options_for(url::parse("mongodb://a/?" + std::string(options)), given)
+            .tls;
+    };
+    const auto refused = [&](std::string_view options) {
+        try {
+            with(options);
+        } catch (const rpc_error& e) {
+            return e.detail();
+        }
+        return std::string();
+    };
+    CHECK(with("tls=true").ca == "own.pem");
+    CHECK(with("ssl=true&tls=true&tlsCAFile=x.pem").ca == "x.pem");
+    const auto own =
+        with("tls=true&tlsCertificateKeyFile=k.pem&tlsCertificateKeyFilePassword=a%26b");
+    CHECK(own.certificate == "k.pem");
+    CHECK(own.key.empty()); // it is in the same file
+    CHECK(own.key_password == "a&b");
+    CHECK(with("tls=true&tlsAllowInvalidCertificates=true").allow_invalid_certificates);
+    CHECK_FALSE(with("tls=true&tlsAllowInvalidCertificates=true").allow_invalid_hostnames);
+    CHECK(with("tls=true&tlsAllowInvalidHostnames=true").allow_invalid_hostnames);
+    CHECK(with("tls=true&tlsInsecure=true").allow_invalid_certificates);
+    CHECK(with("tls=true&tlsInsecure=true").allow_invalid_hostnames);
+    CHECK_FALSE(with("tls=true&tlsInsecure=false").allow_invalid_certificates);
+    CHECK_NOTHROW(with("tls=true&tlsDisableOCSPEndpointCheck=true"));
+    CHECK_NOTHROW(with("tls=false&ssl=false"));
+    CHECK(refused("tls=true&ssl=false") ==
+          "the option ssl=false: tls and ssl contradict each other");
+    CHECK(refused("ssl=false&tls=true") ==
+          "the option ssl=false: tls and ssl contradict each other");
+    // The pairs that the specification of the options forbids, whatever their values.
+    const std::string tls = "tls=true&", no_ocsp = "tlsDisableOCSPEndpointCheck=false",
+                      no_check = "tlsDisableCertificateRevocationCheck=false",
+                      insecure = "tlsInsecure=false", any = "tlsAllowInvalidCertificates=false",
+                      any_host = "tlsAllowInvalidHostnames=false";
+    for (const auto& [a, b] : std::vector<std::pair<std::string, std::string>>{{insecure, any},
+                                                                               {insecure, any_host},
+                                                                               {insecure, no_ocsp},
+                                                                               {insecure, no_check},
+                                                                               {any, no_ocsp},
+                                                                               {any, no_check},
+                                                                               {no_ocsp, no_check}})
+        for (const auto& both : {tls + a + "&" + b, tls + b + "&" + a})
+            CHECK(refused(both).find("it stands beside tls") != std::string::npos);
+    CHECK(refused("tls=true&tlsInsecure=1").ends_with("true or false is expected"));
+    CHECK(refused("tls=true&tlsCAFile=") == "the option tlsCAFile: it is empty");
+    CHECK(refused("tlsInsecure=true") ==
+          "the option tlsInsecure: it has no meaning without tls=true");
+    CHECK(refused("tls=true&tlsPin=x") == "the option tlsPin: there is no such option");
 }
 
 } // TEST_SUITE("url")

@@ -5,6 +5,7 @@
 #include "exit.hpp"
 #include "listening.hpp"
 #include "tree.hpp"
+#include "user_file.hpp"
 
 namespace host {
 namespace {
@@ -29,7 +30,8 @@ void check(settings all) {
     log to({}); // to stderr
     const auto sockets = std::make_shared<listening_sockets>();
     workers loops(1, sockets);
-    const tree made(std::move(all), loops, *sockets, to, {});
+    const auto access = access_of(all.host, {});
+    const tree made(std::move(all), loops, *sockets, access, to, {});
     if (const auto why = address_wanted_twice(made.root()); !why.empty())
         throw failure(bad_configuration, why);
 }

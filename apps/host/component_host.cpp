@@ -43,6 +43,7 @@ std::unique_ptr<component> component_host::serve(handler h, serve_options how) {
     h = limited(std::move(h), options().size("max-concurrent"), options().size("max-waiting"));
     set_limits(how.server);
     how.server.drain_timeout = drain_timeout_;
+    how.server.access = with_.access;
     if (how.urls.empty()) how.urls = options().texts("listen");
     auto named = how.name.empty() ? name() : how.name;
     auto made = std::make_unique<served>(std::move(named), with_, std::move(h), std::move(how));

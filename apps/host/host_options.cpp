@@ -74,6 +74,13 @@ constexpr option host_table[] = {
      .type = file,
      .help = "Make this directory the root once the sockets are bound",
      .value_name = "DIR"},
+    {.name = "users",
+     .type = file,
+     .help = "Serve only those who log in, the users in this file, and only what their roles "
+             "allow; oocrpcd user makes it"},
+    {.name = "insecure",
+     .type = flag,
+     .help = "Listen on addresses that other machines reach although nobody has to log in"},
     {.name = "threads",
      .type = integer,
      .help = "Threads that serve, sharing the ports",

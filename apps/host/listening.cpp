@@ -15,6 +15,7 @@ using oocrpc::url;
 /// What somebody wants, and what that is for the system.
 struct wish {
     std::string path; // of the component
+    bool asks_who;
     url at;
     std::vector<tcp::endpoint> endpoints = {};
 };
@@ -24,7 +25,7 @@ bool is_unix(const url& at) {
 }
 
 std::vector<tcp::endpoint> resolved(const url& at) {
-    if (is_unix(at) || at.port == 0) return {};
+    if (is_unix(at)) return {};
     asio::io_context io;
     std::error_code unknown;
     std::vector<tcp::endpoint> all;
@@ -39,17 +40,16 @@ std::string shown(const wish& w) {
     return text.substr(text.starts_with("text://") ? 7 : 0); // a scheme that nobody writes
 }
 
-void collect(const oocrpc::component_group& from, std::vector<wish>& all) {
-    for (const auto* c : from.components()) {
-        if (const auto* group = dynamic_cast<const oocrpc::component_group*>(c))
-            collect(*group, all);
-        if (const auto* l = dynamic_cast<const listening*>(c))
-            for (const auto& at : l->wanted()) all.push_back({c->path(), at, resolved(at)});
-    }
+void collect(const oocrpc::component& from, std::vector<wish>& all) {
+    if (const auto* group = dynamic_cast<const oocrpc::component_group*>(&from))
+        for (const auto* c : group->components()) collect(*c, all);
+    if (const auto* l = dynamic_cast<const listening*>(&from))
+        for (const auto& at : l->wanted())
+            all.push_back({from.path(), l->asks_who(), at, resolved(at)});
 }
 
 bool collide(const tcp::endpoint& a, const tcp::endpoint& b) {
-    if (a.port() != b.port() || a.protocol() != b.protocol()) return false;
+    if (a.port() == 0 || a.port() != b.port() || a.protocol() != b.protocol()) return false;
     return a.address() == b.address() || a.address().is_unspecified() ||
            b.address().is_unspecified();
 }
@@ -66,6 +66,11 @@ bool collide(const wish& a, const wish& b) {
     });
 }
 
+bool is_local(const wish& w) {
+    return std::ranges::all_of(w.endpoints,
+                               [](const auto& e) { return e.address().is_loopback(); });
+}
+
 } // namespace
 
 std::string address_wanted_twice(const oocrpc::component_group& root) {
@@ -76,6 +81,17 @@ std::string address_wanted_twice(const oocrpc::component_group& root) {
             if (collide(all[i], all[later]))
                 return all[later].path + ": cannot listen on " + shown(all[later]) + ": '" +
                        all[i].path + "' does already";
+    return {};
+}
+
+std::string open_to_strangers(const oocrpc::component& what, bool login) {
+    std::vector<wish> all;
+    collect(what, all);
+    for (const auto& w : all)
+        if (!(login && w.asks_who) && !is_local(w))
+            return w.path + ": other machines reach " + shown(w) + ", and nobody has to log in" +
+                   (w.asks_who ? " (--users FILE)" : " to a text port") +
+                   "; --insecure allows that";
     return {};
 }
 

@@ -12,6 +12,7 @@
 #include "exit.hpp"
 #include "host_options.hpp"
 #include "state_dump.hpp"
+#include "user_file.hpp"
 
 namespace host {
 
@@ -50,6 +51,7 @@ std::vector<std::string> need_restart(const option_values& now, const option_val
     std::vector<std::string> names;
     for (const auto& o : host_options())
         if (o.name != "log-level" && o.name != "plugin-dir" &&
+            (o.name != "users" || now.has(o.name) != next.has(o.name)) &&
             now.texts(o.name) != next.texts(o.name))
             names.emplace_back(o.name);
     return names;
@@ -72,12 +74,13 @@ process::process(const request& what, plugins& known, settings all, notifier& te
       log_(log_options_of(what, all.host, privileges_.user())),
       sockets_(std::make_shared<listening_sockets>(std::move(inherited))),
       loops_(static_cast<unsigned>(all.host.integer("threads")), sockets_),
+      access_(access_of(all.host, access_hooks())),
       reload_signal_(loops_.first(), SIGHUP),
       dump_signal_(loops_.first(), SIGUSR1),
       tasks_(loops_.first().get_executor()),
       reloads_(loops_.first().get_executor()),
       started_with_(all.host),
-      tree_(std::move(all), loops_, *sockets_, log_, tree_options(started_with_)) {
+      tree_(std::move(all), loops_, *sockets_, access_, log_, tree_options(started_with_)) {
     if (const auto path = pid_file_path(started_with_); !path.empty()) pid_file_.emplace(path);
     known_.complain = [this](const std::string& line) { write(log_level::error, line); };
     if (!tell_.problem().empty()) write(log_level::warn, tell_.problem());
@@ -88,6 +91,17 @@ application_options process::tree_options(const option_values& host) {
     how.drain_timeout = host.duration("drain-timeout");
     how.on_ready = [this] { return ready(); };
     how.on_stopping = [this](int signal) { stopping(signal); };
+    return how;
+}
+
+access_options process::access_hooks() {
+    access_options how;
+    how.on_login = [this](const login_attempt& a) {
+        log_fields what{{"user", a.user}, {"mechanism", a.mechanism}, {"peer", a.peer}};
+        if (a.failure.empty()) return write(log_level::info, "logged in", std::move(what));
+        what.emplace_back("reason", a.failure);
+        write(log_level::warn, "a login failed", std::move(what));
+    };
     return how;
 }
 
@@ -180,7 +194,9 @@ awaitable<void> process::reload() {
     std::string refused;
     try {
         auto next = load(request_, known_);
+        auto users = users_of(next.host);
         const auto done = co_await tree_.reload(std::move(next));
+        if (users) access_->replace(std::move(*users));
         const auto& host = tree_.current().host;
         log_.set_level(log_threshold_of(host.text("log-level")));
         if (const auto names = need_restart(started_with_, host); !names.empty())
@@ -201,6 +217,12 @@ awaitable<void> process::reload() {
         write(log_level::error, "reload refused, the old configuration goes on",
               {{"reason", refused}});
     if (tree_.running()) tell_.ready("serving on " + tree_.addresses());
+}
+
+/// The users of a reload, read before anything changes.
+std::optional<user_store> process::users_of(const option_values& next) const {
+    if (!access_ || !next.has("users")) return std::nullopt;
+    return load_users(next.text("users"));
 }
 
 void process::stopping(int signal) {

@@ -29,6 +29,8 @@ class process {
 
   private:
     oocrpc::application_options tree_options(const oocrpc::option_values& host);
+    oocrpc::access_options access_hooks();
+    std::optional<oocrpc::user_store> users_of(const oocrpc::option_values& next) const;
     oocrpc::awaitable<void> life();
     oocrpc::awaitable<void> end_reloads();
     oocrpc::awaitable<void> ready();
@@ -49,6 +51,7 @@ class process {
     log log_;
     std::shared_ptr<listening_sockets> sockets_;
     workers loops_;
+    std::shared_ptr<oocrpc::access_control> access_; // null: nobody has to log in
     // Of their own: a reload may wait for calls of what it has replaced, which a dump shows.
     asio::signal_set reload_signal_, dump_signal_;
     oocrpc::task_group tasks_, reloads_;

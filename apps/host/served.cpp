@@ -117,6 +117,13 @@ server_options served::logged_options() const {
                   {{"listener", at.to_string()}, {"reason", why.message()}});
             if (then) then(at, why);
         };
+    options.on_handshake_failed =
+        [=, then = std::move(options.on_handshake_failed)](const url& at, const std::string& peer,
+                                                           const rpc_error& why) {
+            write(log_level::warn, name, "a handshake failed",
+                  {{"listener", at.to_string()}, {"peer", peer}, {"reason", why.what()}});
+            if (then) then(at, peer, why);
+        };
     options.on_refused = [=, then = std::move(options.on_refused)](
                              const url& at, const std::string& peer, std::size_t n) {
         write(log_level::warn, name, "connections refused",

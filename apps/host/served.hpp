@@ -20,6 +20,7 @@ struct serving {
     workers& loops;
     gate& begin; ///< nobody is served before it is open
     std::shared_ptr<call_counters> counters;
+    std::shared_ptr<const oocrpc::access_control> access; ///< null: nobody has to log in
     std::shared_ptr<oocrpc::memory_budget> memory;
     std::function<void(oocrpc::log_level, const std::string& component, std::string_view message,
                        const oocrpc::log_fields&)>
@@ -38,6 +39,7 @@ class served final : public oocrpc::component, public listening {
     /// Where it listens, while it runs.
     const std::vector<oocrpc::url>& addresses() const noexcept { return addresses_; }
     std::vector<oocrpc::url> wanted() const override;
+    bool asks_who() const override { return true; }
 
   protected:
     oocrpc::awaitable<void> on_start() override;

@@ -7,6 +7,7 @@
 #include <oocrpc/task_group.hpp>
 
 #include "exit.hpp"
+#include "listening.hpp"
 
 namespace host {
 
@@ -42,12 +43,12 @@ std::string text_of(const std::exception_ptr& e) {
     }
 }
 
-tree::tree(settings all, workers& loops, listening_sockets& sockets, log& to,
-           application_options how)
+tree::tree(settings all, workers& loops, listening_sockets& sockets,
+           std::shared_ptr<const access_control> access, log& to, application_options how)
     : settings_(std::move(all)),
       sockets_(sockets),
       log_(to),
-      serving_{loops, begin_, counters_, memory_for(settings_.host), {}},
+      serving_{loops, begin_, counters_, std::move(access), memory_for(settings_.host), {}},
       root_("oocrpcd", std::move(how)) {
     serving_.log = [&to](log_level level, const std::string& name, std::string_view message,
                          const log_fields& fields) { to.write(level, name, message, fields); };
@@ -79,6 +80,10 @@ tree::member tree::make(const component_settings& s, const option_values& host) 
     } catch (...) {
         throw host::failure(software_error, of + "unknown");
     }
+    if (const auto why =
+            host.flag("insecure") ? "" : open_to_strangers(*m.what, serving_.access != nullptr);
+        !why.empty())
+        throw host::failure(bad_configuration, why);
     return m;
 }
 

@@ -20,9 +20,11 @@ std::string text_of(const std::exception_ptr& e);
 /// Lives on the first loop.
 class tree {
   public:
-    /// Makes all components, which bind nothing yet. `sockets` is the network of `loops`. Throws
+    /// Makes all components, which bind nothing yet. `sockets` is the network of `loops`, `access`
+    /// null where nobody has to log in. Throws
     /// what a plugin throws, as a failure that names the component.
-    tree(settings all, workers& loops, listening_sockets& sockets, log& to,
+    tree(settings all, workers& loops, listening_sockets& sockets,
+         std::shared_ptr<const oocrpc::access_control> access, log& to,
          oocrpc::application_options how);
     ~tree();
 

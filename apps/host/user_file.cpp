@@ -159,6 +159,12 @@ user_store load_users(const std::string& path) {
     return reader(path).read();
 }
 
+std::shared_ptr<oocrpc::access_control> access_of(const oocrpc::option_values& host,
+                                                  oocrpc::access_options how) {
+    if (!host.has("users")) return nullptr;
+    return std::make_shared<oocrpc::access_control>(load_users(host.text("users")), std::move(how));
+}
+
 user_store new_users() {
     user_store store(oocrpc::scram::make_nonce());
     store.define("admin", {"*"});

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
-#include <oocrpc/user_store.hpp>
+#include <oocrpc/access_control.hpp>
+#include <oocrpc/option.hpp>
 
 namespace host {
 
@@ -12,6 +14,10 @@ namespace host {
 /// Throws failure: no_input where it cannot be read, bad_configuration with `FILE:LINE:COLUMN: what
 /// is wrong` and where others than owner and group may read it, or the group may write.
 oocrpc::user_store load_users(const std::string& path);
+
+/// Who may log in, as the options say: null where everybody is served. Throws as load_users().
+std::shared_ptr<oocrpc::access_control> access_of(const oocrpc::option_values& host,
+                                                  oocrpc::access_options how);
 
 /// A store for a file that is not there yet: a new secret, and `admin`, who may call everything.
 oocrpc::user_store new_users();

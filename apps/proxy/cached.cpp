@@ -25,7 +25,7 @@ std::chrono::seconds age_of(const cache::entry& e, time_point now) {
 
 awaitable<message> wait_for(std::shared_ptr<reply_cache> replies, context& c, message call,
                             bool extended) {
-    const auto answer = co_await replies->get(std::move(call));
+    const auto answer = co_await replies->get(std::move(call), c.user());
     auto m = view_of(*answer.reply);
     // What is kept may go before the answer is encoded; the context lives until then.
     c.scratch().append(m.body.data);
@@ -41,7 +41,7 @@ handler cached(handler inner, std::shared_ptr<reply_cache> replies) {
             replies = std::move(replies)](context& c, message&& call) -> maybe_awaitable<message> {
         if (c.oneway() || !replies->covers(call.method)) return inner(c, std::move(call));
         const bool extended = call.id != 0; // others take no metadata
-        if (const auto* found = replies->find(call, c.meta())) {
+        if (const auto* found = replies->find(call, c.meta(), c.user())) {
             auto m = view_of(*found->reply);
             if (extended) say_where_from(m, cache_use::hit, age_of(*found, replies->now()));
             return m;

@@ -47,6 +47,10 @@ constexpr option options[] = {
      .help = "Metadata that the results of cached methods depend on, beside the arguments",
      .value_name = "NAME",
      .repeated = true},
+    {.name = "private",
+     .help = "The results of this cached method differ by user: keep them for each",
+     .value_name = "METHOD",
+     .repeated = true},
     {.name = "text",
      .help = "Write the result of a cached method to whoever connects there: nc HOST PORT",
      .value_name = "HOST:PORT=METHOD",
@@ -83,12 +87,16 @@ cache_rules rules_of(const option_values& given) {
     cache_rules rules;
     rules.limit_bytes = given.size("cache-bytes");
     rules.vary = given.texts("vary");
+    for (auto& method : given.texts("private")) rules.per_user.insert(std::move(method));
     for (const auto& text : given.texts("text"))
         rules.methods.emplace(parse_text_port(text).method, cache_rules::default_ttl);
     for (const auto& text : given.texts("cache")) {
         auto m = parse_cached_method(text);
         rules.methods.insert_or_assign(std::move(m.method), m.ttl);
     }
+    for (const auto& method : rules.per_user)
+        if (!rules.methods.contains(method))
+            throw ::host::failure(::host::usage_error, "--private " + method + ": not cached");
     return rules;
 }
 

@@ -76,18 +76,23 @@ std::string_view reply_cache::prefix_of(std::string_view method, bson::value_vie
     return text_of(key_);
 }
 
-std::string_view reply_cache::key_of(const message& call, const metadata& meta) {
+std::string_view reply_cache::key_of(const message& call, const metadata& meta,
+                                     std::string_view user) {
     prefix_of(call.method, call.body);
-    for (const auto& name : rules_.vary) {
-        const auto* text = meta.find(name);
+    const auto append = [this](const std::string* text) {
         key_.push_back(text != nullptr);
         if (text) append_text(key_, *text);
-    }
+    };
+    // Somebody who brings a token may be answered what others are not.
+    append(meta.find("authorization"));
+    for (const auto& name : rules_.vary) append(meta.find(name));
+    if (!rules_.per_user.empty() && rules_.per_user.contains(call.method)) append_text(key_, user);
     return text_of(key_);
 }
 
-const cache::entry* reply_cache::find(const message& call, const metadata& meta) {
-    const auto key = key_of(call, meta);
+const cache::entry* reply_cache::find(const message& call, const metadata& meta,
+                                      std::string_view user) {
+    const auto key = key_of(call, meta, user);
     // There is no fresh entry where a fetch is under way, which has begun for want of one.
     if (!flights_.empty() && flights_.contains(key)) return nullptr;
     const auto* found = cache_.find(key, clock_.now());
@@ -95,18 +100,18 @@ const cache::entry* reply_cache::find(const message& call, const metadata& meta)
     return found;
 }
 
-awaitable<reply_cache::answer> reply_cache::get(message call) {
-    return get_from(shared_from_this(), std::move(call));
+awaitable<reply_cache::answer> reply_cache::get(message call, std::string user) {
+    return get_from(shared_from_this(), std::move(call), std::move(user));
 }
 
 awaitable<reply_cache::answer> reply_cache::get_from(std::shared_ptr<reply_cache> self,
-                                                     message call) {
+                                                     message call, std::string user) {
     // Nothing suspends between the look at the flights and the wait below: a flight that is found
     // here cannot lose its last waiter before this one waits, too. Nor may a fetch begin for a call
     // that was cancelled before it came here, as that would never wait and never leave.
     const auto state = co_await this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) throw rpc_error(errc::cancelled);
-    const auto key = self->key_of(call, call.meta);
+    const auto key = self->key_of(call, call.meta, user);
     const auto under_way = self->flights_.find(key);
     answer a{nullptr, cache_use::joined};
     flight_ptr f;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,8 @@ struct cache_rules {
     by_text<std::chrono::milliseconds> methods;
     /// Names of metadata that the result depends on, beside the arguments.
     std::vector<std::string> vary;
+    /// Methods whose results are one user's: no other is answered from what that one asked for.
+    std::set<std::string, std::less<>> per_user;
     std::size_t limit_bytes = 64u << 20;
 };
 
@@ -41,7 +44,8 @@ std::string_view to_string(cache_use use) noexcept;
 ///
 /// A call is known by its method, its arguments (without regard to the order of keys and the width
 /// of integers; none, an empty array and an empty document are the same, so are one argument and an
-/// array of that one) and the metadata of `vary`. Equal calls in flight share one fetch, and its
+/// array of that one), the metadata of `vary`, a token that it carries (`authorization`), and for
+/// methods of `per_user` its user. Equal calls in flight share one fetch, and its
 /// outcome wakes them all. Errors are told to all that wait and are not kept.
 ///
 /// A fetch belongs to nobody who waits for it: it runs on `executor`, without a deadline, and stops
@@ -74,12 +78,12 @@ class reply_cache : public std::enable_shared_from_this<reply_cache> {
         return !rules_.methods.empty() && rules_.methods.contains(method);
     }
 
-    /// The fresh entry for a call with that metadata; null where there is none, or while a fetch is
-    /// under way. Takes no memory. Valid until the cache is used again.
-    const cache::entry* find(const message& call, const metadata& meta);
-    /// The answer to a call, from memory or fetched. `call`, with its metadata, owns what it refers
-    /// to. Throws what the fetch throws, and `cancelled`.
-    awaitable<answer> get(message call);
+    /// The fresh entry for a user's call with that metadata; null where there is none, or while a
+    /// fetch is under way. Takes no memory. Valid until the cache is used again.
+    const cache::entry* find(const message& call, const metadata& meta, std::string_view user);
+    /// The answer to a user's call, from memory or fetched. `call`, with its metadata, owns what it
+    /// refers to. Throws what the fetch throws, and `cancelled`.
+    awaitable<answer> get(message call, std::string user = {});
 
     /// Forgets all entries; those of a method; those of a method with these arguments, whatever
     /// their metadata. A call that comes afterwards never gets what was asked for before: fetches
@@ -101,8 +105,9 @@ class reply_cache : public std::enable_shared_from_this<reply_cache> {
 
     reply_cache(any_io_executor executor, cache_rules rules, fetcher fetch);
     std::string_view prefix_of(std::string_view method, bson::value_view arguments);
-    std::string_view key_of(const message& call, const metadata& meta);
-    static awaitable<answer> get_from(std::shared_ptr<reply_cache> self, message call);
+    std::string_view key_of(const message& call, const metadata& meta, std::string_view user);
+    static awaitable<answer> get_from(std::shared_ptr<reply_cache> self, message call,
+                                      std::string user);
     flight_ptr begin(std::string key, message call);
     void forget(const flight& f);
     void landed(flight& f, std::exception_ptr failure, message answer);

@@ -8,6 +8,9 @@
 
 #include <oocrpc/caller.hpp>
 #include <oocrpc/limits.hpp>
+#include <oocrpc/metadata.hpp>
+#include <oocrpc/secret.hpp>
+#include <oocrpc/tls_options.hpp>
 #include <oocrpc/url.hpp>
 
 namespace oocrpc {
@@ -25,6 +28,19 @@ struct client_options {
     std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt at one address
     backoff_options backoff;
     limits limit;
+    /// Who logs in, on every connection before its first call; empty: nobody. A user, password or
+    /// mechanism of the URL comes first. MongoDB's database that knows the user is `authSource` in
+    /// the URL.
+    std::string user;
+    /// The user's; null where a client certificate stands for it.
+    std::shared_ptr<const secret> password;
+    /// "SCRAM-SHA-256", for MongoDB also "SCRAM-SHA-1", "PLAIN" (encrypted connections only) and
+    /// "MONGODB-X509" (with a client certificate); empty: the best SCRAM of both.
+    std::string mechanism;
+    /// Goes along with every call that does not say otherwise, where the server takes metadata:
+    /// `{"authorization", "Bearer ..."}`. Not encrypted by itself.
+    metadata meta;
+    tls_client_options tls; ///< where the URL asks for TLS
     /// Speaks a protocol of your own, instead of what the URL says.
     codec_factory codecs;
     /// Serves the calls that the server makes on our connections.
@@ -40,7 +56,8 @@ class client_core;
 /// Lives on `executor`, which must be serial; calls may be made from any thread, streams on that
 /// executor. While the server cannot be reached a call fails at once with `unavailable`, unless its
 /// deadline allows waiting for the next attempt to connect; it then shares the fate of that
-/// attempt. Moves, does not copy. Destroying it ends its calls with `unavailable`.
+/// attempt. A login that fails is a failed attempt, and the error `unauthenticated`. Moves, does
+/// not copy. Destroying it ends its calls with `unavailable`.
 class client : public caller {
   public:
     /// Throws rpc_error(invalid_argument) for a URL that cannot be read, or an option of it that
@@ -75,7 +92,8 @@ class client : public caller {
 };
 
 /// A client on the awaiting coroutine's executor whose first connection is there. Throws
-/// `unavailable` where the server cannot be reached, `invalid_argument` for a bad URL.
+/// `unavailable` where the server cannot be reached, `unauthenticated` where it refuses the login,
+/// `invalid_argument` for a bad URL.
 awaitable<client> connect(std::string to, client_options options = {},
                           std::source_location made = std::source_location::current());
 

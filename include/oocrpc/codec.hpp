@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <oocrpc/error.hpp>
 #include <oocrpc/limits.hpp>
 #include <oocrpc/message.hpp>
 
@@ -24,6 +25,8 @@ struct decoded {
     /// takes, 0 not known yet
     std::size_t size = 0;
     std::string reason; ///< malformed: what is wrong and where
+    /// malformed: the error that whoever waits gets; `unauthenticated` where a login has failed.
+    errc code = errc::protocol_error;
 };
 
 /// What became of a message that was to be sent.
@@ -67,6 +70,9 @@ class codec {
     /// Appends what the protocol says by itself, as a greeting, a handshake's next step, a request
     /// for more of a stream. Called when a connection begins and after what arrived was decoded.
     virtual void speak(byte_buffer&) {}
+    /// From now on decode() takes messages of at most `most` bytes, as its own limits have it where
+    /// that is less: a connection lets a peer that has not logged in send little.
+    virtual void take_at_most(std::size_t most) noexcept { static_cast<void>(most); }
     /// Takes over where decode() found the bytes of another protocol.
     virtual std::unique_ptr<codec> successor() { return nullptr; }
 };

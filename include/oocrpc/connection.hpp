@@ -39,6 +39,12 @@ struct connection_options {
     /// The deadline of calls that we make and that have no other.
     std::chrono::milliseconds default_timeout{10'000};
     exception_text exceptions = exception_text::hidden;
+    /// The peer is nobody until a handler logs it in, and may send little before that: see limits.
+    bool login_required = false;
+    /// Who the peer is from the beginning, as its certificate says; empty: nobody.
+    std::function<std::string(const tls_info&)> user_of;
+    /// Goes along with every call that we make, unless the call says otherwise.
+    metadata meta;
     /// Who calls, where that is not the other end of the stream: for connections within a process.
     std::shared_ptr<const peer_info> on_behalf_of;
     /// The handshake is over, where the protocol has one that is not at the beginning.
@@ -151,9 +157,10 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void decode_all();
     void set_behind(bool yes) noexcept;
     void adopt(std::unique_ptr<oocrpc::codec> next);
+    void log_in(std::string user);
     void on_message(message& m);
     void on_peer_gone(std::error_code ec);
-    void violation(std::string reason);
+    void violation(std::string reason, errc code = errc::protocol_error);
     void on_cancel(const message& m);
 
     // Writing (connection_writing.cpp).
@@ -174,6 +181,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::int64_t start_call(message& call, const call_options& options,
                             const call_deadline* inherited, dispatcher::waiter&& waiter);
     std::optional<message> refusal(const call_deadline& when, time_point now) const;
+    void add_metadata(message& call, const call_options& options) const;
     void refuse(dispatcher::waiter&& waiter, message why);
     void fail_call(std::int64_t id, errc e, std::string detail);
     void send_call(message& call);

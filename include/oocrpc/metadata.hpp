@@ -40,6 +40,11 @@ class metadata {
         return nullptr;
     }
 
+    /// Removes all that is called `name`.
+    void remove(std::string_view name) {
+        if (entries_) std::erase_if(*entries_, [&](const entry& e) { return e.first == name; });
+    }
+
     bool empty() const noexcept { return size() == 0; }
     std::size_t size() const noexcept { return entries_ ? entries_->size() : 0; }
     const entry* begin() const noexcept { return entries_ ? entries_->data() : nullptr; }

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include <oocrpc/client_login.hpp>
 #include <oocrpc/codec.hpp>
 
 namespace oocrpc {
@@ -12,6 +13,10 @@ struct mongodb_client_options {
     std::string application;        ///< for the server's log, at most 128 bytes
     /// zlib, snappy, zstd, in the order of preference; none: nothing is compressed.
     std::vector<std::string> compressors;
+    /// Who logs in before any call is sent; null: nobody.
+    std::shared_ptr<client_login> login;
+    /// The stream is, so that a password may be sent.
+    bool encrypted = false;
 };
 
 /// The client's side of MongoDB's wire protocol (PROTOCOL section 2.3).
@@ -20,7 +25,8 @@ struct mongodb_client_options {
 /// key `reply` of what comes back, else the whole reply without what belongs to the protocol. A
 /// call of `database.$cmd` has a whole command as its body, and the whole reply as its result, raw.
 /// Calls wait for the handshake, hello or the isMaster of before, which says whether the server
-/// is one of ours: only those know `$oocrpc` (streams, metadata) and killOp by requestID.
+/// is one of ours: only those know `$oocrpc` (streams, metadata) and killOp by requestID; and for
+/// the login, where there is one. A login that fails ends the connection with `unauthenticated`.
 ///
 /// A call that takes a stream gets the documents of a cursor as items, in batches that it is
 /// granted; they are asked for with getMore as credit arrives, and a cancel kills the cursor.

@@ -27,6 +27,7 @@ class mongodb_server_codec final : public codec {
     encoded encode(const message& m, byte_buffer& out) override;
     /// Says nothing; gives back what large requests have taken.
     void speak(byte_buffer& out) override;
+    void take_at_most(std::size_t most) noexcept override;
 
   private:
     struct state;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include <oocrpc/codec.hpp>
 
 namespace oocrpc {
@@ -21,9 +23,13 @@ class native_codec final : public codec {
     std::string_view probe() const noexcept override { return "oocrpc.ping"; }
     decoded decode(bytes in, message& out) override;
     encoded encode(const message& m, byte_buffer& out) override;
+    void take_at_most(std::size_t most) noexcept override {
+        max_read_ = std::min(most, max_message_);
+    }
 
   private:
     std::size_t max_message_;
+    std::size_t max_read_ = max_message_;
     std::size_t max_depth_;
     std::size_t max_elements_;
 };

@@ -12,6 +12,7 @@
 #include <oocrpc/built_in.hpp>
 #include <oocrpc/call_registry.hpp>
 #include <oocrpc/client.hpp>
+#include <oocrpc/client_login.hpp>
 #include <oocrpc/clock.hpp>
 #include <oocrpc/component.hpp>
 #include <oocrpc/component_group.hpp>
@@ -38,6 +39,7 @@
 #include <oocrpc/suspended_call.hpp>
 #include <oocrpc/task_group.hpp>
 #include <oocrpc/task_list.hpp>
+#include <oocrpc/tls.hpp>
 #include <oocrpc/unhandled.hpp>
 #include <oocrpc/url.hpp>
 #include <oocrpc/user_store.hpp>

@@ -7,9 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include <oocrpc/access_control.hpp>
 #include <oocrpc/call_registry.hpp>
 #include <oocrpc/connection.hpp>
 #include <oocrpc/stream.hpp>
+#include <oocrpc/tls.hpp>
 #include <oocrpc/url.hpp>
 
 namespace oocrpc {
@@ -28,14 +30,21 @@ struct server_options {
     std::chrono::milliseconds drain_timeout{10'000};
     exception_text exceptions = exception_text::hidden;
     port_sharing sharing = port_sharing::exclusive;
+    /// Of the addresses whose URLs ask for TLS; they need one.
+    std::shared_ptr<const tls_server> tls;
     /// Speaks a protocol of your own at all addresses, instead of what their URLs say.
     codec_factory codecs;
     /// Cursors, suspended calls and the number of connections, shared by the servers of one port;
     /// its own where it is null.
     std::shared_ptr<call_registry> registry;
+    /// Who may log in and call what, shared by the servers of one port; null: everybody,
+    /// everything.
+    std::shared_ptr<const access_control> access;
     /// Told of each connection, and of its end with the reason.
     std::function<void(const peer_info&)> on_connected;
     std::function<void(const peer_info&, const rpc_error&)> on_disconnected;
+    /// Told of a connection that ends before it is served, as its TLS handshake failed.
+    std::function<void(const url&, const std::string& peer, const rpc_error&)> on_handshake_failed;
     /// Told when accepting fails for a while, as for want of file descriptors; it goes on by
     /// itself.
     std::function<void(const url&, const std::error_code&)> on_accept_error;
@@ -61,7 +70,8 @@ class server {
     ~server();
 
     /// Binds at once and returns the address, with the port that was picked for port 0. Throws
-    /// rpc_error: `invalid_argument` for a bad URL, `unavailable` where the address is taken.
+    /// rpc_error: `invalid_argument` for a bad URL and one that asks for TLS without
+    /// options.tls, `unavailable` where the address is taken.
     url listen(std::string_view at, std::source_location made = std::source_location::current());
     url listen(const url& at, std::source_location made = std::source_location::current());
 

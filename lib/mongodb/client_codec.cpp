@@ -49,7 +49,12 @@ decoded mongodb_client_codec::state::decode(bytes in, message& out) {
     if (in.size() < size) return {decoded::state::incomplete, size, {}};
     tidy();
     auto why = read(in.first(size), out);
-    if (!why.empty()) return malformed(std::move(why));
+    if (!why.empty()) {
+        auto wrong = malformed(std::move(why));
+        if (login_ && login_->failed())
+            wrong.code = static_cast<errc>(login_->why().code().value());
+        return wrong;
+    }
     if (!batch_.id) return {decoded::state::message, size, {}};
     batch_.size = size;
     return next_item(in, out);
@@ -72,12 +77,17 @@ encoded mongodb_client_codec::state::encode(const message& m, byte_buffer& out) 
 void mongodb_client_codec::state::speak(byte_buffer& out) {
     if (stage_ == stage::begin) {
         hello_ = requests_.next_id();
-        write_hello(options_, hello_, out);
+        if (options_.login) login_.emplace(options_.login, options_.encrypted);
+        write_hello(options_, login_ ? &*login_ : nullptr, hello_, out);
         stage_ = stage::greeted;
     } else if (stage_ == stage::refused) {
         hello_ = requests_.next_id();
-        write_is_master(options_, hello_, out);
+        write_is_master(options_, login_ ? &*login_ : nullptr, hello_, out);
         stage_ = stage::is_master;
+    } else if (stage_ == stage::login) {
+        hello_ = requests_.next_id();
+        write_login(out);
+        stage_ = stage::logging_in;
     }
     for (const auto id : due_)
         if (const auto at = streams_.find(id); at != streams_.end()) get_more(id, at->second, out);

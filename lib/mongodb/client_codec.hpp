@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "client_codec_login.hpp"
 #include "command_names.hpp"
 #include "handshake.hpp"
 #include "outgoing_requests.hpp"
@@ -38,10 +39,12 @@ struct mongodb_client_codec::state {
     using outgoing = mongodb::outgoing;
 
     enum class stage {
-        begin,     ///< nothing was sent
-        greeted,   ///< hello was sent
-        refused,   ///< hello was answered with an error: isMaster is to be sent
-        is_master, ///< it was sent
+        begin,      ///< nothing was sent
+        greeted,    ///< hello was sent
+        refused,    ///< hello was answered with an error: isMaster is to be sent
+        is_master,  ///< it was sent
+        login,      ///< a command that logs in is to be sent
+        logging_in, ///< it was sent
         ready,
     };
     /// A cursor that a call reads, or will once its first reply is there.
@@ -88,12 +91,15 @@ struct mongodb_client_codec::state {
     void kill_operation(std::int32_t request_id, byte_buffer& out);
     void kill_cursor(const doomed& d, byte_buffer& out);
     void forget(std::int32_t request_id);
+    void write_login(byte_buffer& out);
 
     // Replies (client_codec_replies.cpp). A text that is returned says what is wrong.
     std::string read(bytes message, oocrpc::message& out);
     std::string read_msg(bytes message, oocrpc::message& out);
     std::string read_reply_operation(bytes message);
+    std::string read_handshake(bytes reply);
     std::string greeted(bytes reply);
+    std::string follow_login();
     std::int32_t origin(const mongodb::header& head, bool more);
     void answer(const outgoing& to, const reply_fields& f, bytes reply, bool more,
                 oocrpc::message& out);
@@ -116,6 +122,7 @@ struct mongodb_client_codec::state {
     std::size_t largest_request_;
 
     stage stage_ = stage::begin;
+    std::optional<mongodb::login_conversation> login_; ///< until it is done
     std::int32_t hello_ = 0; ///< requestID of the handshake's request under way
     mongodb::server_facts server_;
     mongodb::outgoing_requests requests_;

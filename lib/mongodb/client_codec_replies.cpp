@@ -55,7 +55,7 @@ std::string mongodb_client_codec::state::read_msg(bytes message, oocrpc::message
         base_ = merged_.data();
         reader.found = read_reply(reply);
     }
-    if (!ready()) return head.response_to == hello_ ? greeted(reply) : std::string();
+    if (!ready()) return head.response_to == hello_ ? read_handshake(reply) : std::string();
     if (const auto* to = requests_.find(origin(head, more))) {
         const auto request = *to;
         answer(request, reader.found, reply, more, out);
@@ -69,9 +69,29 @@ std::string mongodb_client_codec::state::read_reply_operation(bytes message) {
     const auto to = read_header(message).response_to;
     if (!ready() && to == hello_) {
         if (m.count != 1) return "OP_REPLY: not one document answers the handshake";
-        return greeted(m.documents);
+        return read_handshake(m.documents);
     }
     return requests_.find(to) ? "OP_REPLY answers an OP_MSG" : "";
+}
+
+std::string mongodb_client_codec::state::read_handshake(bytes reply) {
+    switch (stage_) {
+    case stage::greeted:
+    case stage::is_master:
+        return greeted(reply);
+    case stage::logging_in:
+        login_->on_reply(reply);
+        return follow_login();
+    default:
+        return {}; // answered once already
+    }
+}
+
+std::string mongodb_client_codec::state::follow_login() {
+    if (login_->failed()) return login_->why().detail();
+    stage_ = login_->done() ? stage::ready : stage::login;
+    if (login_->done()) login_.reset();
+    return {};
 }
 
 std::string mongodb_client_codec::state::greeted(bytes reply) {
@@ -87,6 +107,10 @@ std::string mongodb_client_codec::state::greeted(bytes reply) {
     if (auto why = read_hello(reply, options_, server_); !why.empty()) return why;
     largest_document_ = std::min(max_message_, server_.max_document);
     largest_request_ = std::min(largest_request_, server_.max_message);
+    if (login_) {
+        login_->on_hello(reply);
+        return follow_login();
+    }
     stage_ = stage::ready;
     return {};
 }

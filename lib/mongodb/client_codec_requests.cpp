@@ -73,7 +73,7 @@ command_fields look_at(bytes document) noexcept {
 }
 
 /// Besides what never_compressed() knows, which is what a server answers itself.
-bool secret(std::string_view command) noexcept {
+bool confidential(std::string_view command) noexcept {
     return command == "createUser" || command == "updateUser" || command.starts_with("copydb") ||
            never_compressed(own_command(command, type::int32));
 }
@@ -124,7 +124,7 @@ bool mongodb_client_codec::state::write_call(const message& m, const name_parts&
     }
     end_message(out, start);
     check(out.size() - start, largest_request_);
-    if (server_.compression && !secret(name)) pack(out, start, *server_.compression);
+    if (server_.compression && !confidential(name)) pack(out, start, *server_.compression);
     return true;
 }
 
@@ -291,6 +291,14 @@ void mongodb_client_codec::state::kill_cursor(const doomed& d, byte_buffer& out)
     cursors.finish();
     doc.add("$db", d.database);
     doc.finish();
+    end_message(out, start);
+}
+
+void mongodb_client_codec::state::write_login(byte_buffer& out) {
+    const auto start = begin_msg(out, 0, hello_);
+    bson::document_writer command(out);
+    login_->write(command);
+    command.finish();
     end_message(out, start);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <oocrpc/access_control.hpp>
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/call_registry.hpp>
 #include <oocrpc/handler.hpp>
@@ -19,6 +20,7 @@ namespace oocrpc::mongodb {
 struct layer {
     std::shared_ptr<const handler> inner;
     std::shared_ptr<call_registry> registry;
+    std::shared_ptr<const access_control> access; ///< null: everybody, everything
     command_options options;
     time_point begun;
 };
@@ -88,13 +90,27 @@ maybe_awaitable<message> insert(command_call cmd);
 maybe_awaitable<message> get_more(command_call cmd);
 maybe_awaitable<message> kill_cursors(command_call cmd);
 
-// hello.cpp: greeting, sessions, authentication
+// login_commands.cpp: who it is
+maybe_awaitable<message> sasl_start(command_call cmd);
+maybe_awaitable<message> sasl_continue(command_call cmd);
+maybe_awaitable<message> authenticate(command_call cmd);
+maybe_awaitable<message> logout(command_call cmd);
+maybe_awaitable<message> connection_status(command_call cmd);
+/// What hello answers to `saslSupportedMechs` and `speculativeAuthenticate`, where they are asked.
+void add_login(const command_call& cmd, bson::document_writer& d);
+/// The mechanisms by which users log in on such a connection.
+std::vector<std::string_view> login_mechanisms(const command_call& cmd);
+/// Throws `permission_denied` where nobody has logged in.
+void require_login(const context& c, std::string_view command);
+/// Throws `permission_denied` where access is controlled and the caller's roles do not allow
+/// `mongodb.NAME`.
+void require_role(const command_call& cmd, std::string_view name);
+
+// hello.cpp: greeting, sessions
 maybe_awaitable<message> hello(command_call cmd);
 maybe_awaitable<message> start_session(command_call cmd);
 maybe_awaitable<message> no_transactions(command_call cmd);
-maybe_awaitable<message> no_authentication(command_call cmd);
 maybe_awaitable<message> get_nonce(command_call cmd);
-maybe_awaitable<message> connection_status(command_call cmd);
 maybe_awaitable<message> what_is_my_uri(command_call cmd);
 
 // diagnostics.cpp: what the server is

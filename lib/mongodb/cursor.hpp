@@ -20,6 +20,7 @@ struct cursor_terms {
     std::int64_t limit = INT64_MAX; ///< documents in all
     bson::value lsid;               ///< of the client's session; null: it has none
     std::string host;               ///< of the client
+    std::string user;               ///< of the client; empty: nobody
 };
 
 /// One batch of a cursor, as a command asks for it.

@@ -18,8 +18,9 @@ std::shared_ptr<cursor> find_cursor(const layer& of, std::int64_t number) {
     return std::dynamic_pointer_cast<cursor>(of.registry->cursors.find(number));
 }
 
-/// Whether the caller is the client that opened it: by its session, else by its host.
+/// Whether the caller is the client that opened it: by its user, and its session, else its host.
 bool is_owner(const command_call& cmd, const cursor& which) {
+    if (which.terms().user != cmd.c.user()) return false;
     const auto lsid = cmd.find("lsid");
     const auto& bound = which.terms().lsid;
     if (bound.t != bson::type::null) return lsid && *lsid == bson::value_view(bound);
@@ -59,7 +60,8 @@ batch_request read_request(const command_call& cmd) {
 bool kill(const command_call& cmd, std::int64_t number) {
     const auto found = find_cursor(cmd.of, number);
     if (!found) return false;
-    const bool same_host = found->terms().host == host_of(cmd.c.info().address);
+    const bool same_host =
+        found->terms().user == cmd.c.user() && found->terms().host == host_of(cmd.c.info().address);
     if (!same_host && !is_owner(cmd, *found)) return false;
     return cmd.of.registry->cursors.remove(number);
 }

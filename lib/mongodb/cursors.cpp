@@ -102,6 +102,7 @@ std::string host_of(std::string_view address) {
 cursor_terms terms_of(const context& c) {
     cursor_terms terms;
     terms.host = host_of(c.info().address);
+    terms.user = c.user();
     return terms;
 }
 

@@ -26,13 +26,13 @@ utsname system_names() {
 }
 
 /// The parameters that there are, by name; false where there is none of that name.
-bool add_parameter(std::string_view name, bson::document_writer& d) {
+bool add_parameter(const command_call& cmd, std::string_view name, bson::document_writer& d) {
     if (name == "featureCompatibilityVersion") {
         bson::document_writer value(d, name);
         value.add("version", "7.0");
         value.finish();
     } else if (name == "authenticationMechanisms") {
-        d.add(name, strings());
+        d.add(name, login_mechanisms(cmd));
     } else {
         return false;
     }
@@ -69,12 +69,12 @@ maybe_awaitable<message> get_parameter(command_call cmd) {
     auto reply = reply_with(cmd.c, [&](bson::document_writer& d) {
         if (all) {
             for (const auto name : {"featureCompatibilityVersion", "authenticationMechanisms"})
-                add_parameter(name, d);
+                add_parameter(cmd, name, d);
             return;
         }
         bool first = true;
         for (const auto& e : bson::elements(cmd.body()))
-            if (!std::exchange(first, false) && add_parameter(e.name, d)) found = true;
+            if (!std::exchange(first, false) && add_parameter(cmd, e.name, d)) found = true;
     });
     constexpr int invalid_options = 72;
     if (!found) throw rpc_error("InvalidOptions", "no option found to get", invalid_options);

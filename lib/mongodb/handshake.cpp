@@ -44,8 +44,8 @@ void add_client(bson::document_writer& doc, const mongodb_client_options& option
     client.finish();
 }
 
-void write_command(std::string_view name, const mongodb_client_options& options, bool with_database,
-                   byte_buffer& out) {
+void write_command(std::string_view name, const mongodb_client_options& options,
+                   login_conversation* login, bool with_database, byte_buffer& out) {
     bson::document_writer doc(out);
     doc.add(name, std::int32_t{1});
     doc.add("helloOk", true);
@@ -56,6 +56,7 @@ void write_command(std::string_view name, const mongodb_client_options& options,
         all.finish();
     }
     doc.add("backpressure", std::string_view("2"));
+    if (login) login->add_to_hello(doc);
     if (with_database) doc.add("$db", std::string_view("admin"));
     doc.finish();
 }
@@ -85,16 +86,17 @@ std::optional<compressor> agree(bytes reply, const mongodb_client_options& optio
 
 } // namespace
 
-void write_hello(const mongodb_client_options& options, std::int32_t request_id, byte_buffer& out) {
+void write_hello(const mongodb_client_options& options, login_conversation* login,
+                 std::int32_t request_id, byte_buffer& out) {
     const auto start = begin_msg(out, 0, request_id);
-    write_command("hello", options, true, out);
+    write_command("hello", options, login, true, out);
     end_message(out, start);
 }
 
-void write_is_master(const mongodb_client_options& options, std::int32_t request_id,
-                     byte_buffer& out) {
+void write_is_master(const mongodb_client_options& options, login_conversation* login,
+                     std::int32_t request_id, byte_buffer& out) {
     byte_buffer document;
-    write_command("isMaster", options, false, document);
+    write_command("isMaster", options, login, false, document);
     op_query q;
     q.flags = 1 << 2; // SlaveOk: any server may answer
     q.name = "admin.$cmd";

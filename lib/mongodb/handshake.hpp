@@ -5,6 +5,7 @@
 
 #include <oocrpc/mongodb_client_codec.hpp>
 
+#include "client_codec_login.hpp"
 #include "compression.hpp"
 #include "wire.hpp"
 
@@ -19,11 +20,12 @@ struct server_facts {
     std::optional<mongodb::compressor> compression; ///< the one that both want
 };
 
-/// Appends the first message of a connection, hello.
-void write_hello(const mongodb_client_options& options, std::int32_t request_id, byte_buffer& out);
+/// Appends the first message of a connection, hello, which begins the login where there is one.
+void write_hello(const mongodb_client_options& options, login_conversation* login,
+                 std::int32_t request_id, byte_buffer& out);
 /// The same for servers of before hello.
-void write_is_master(const mongodb_client_options& options, std::int32_t request_id,
-                     byte_buffer& out);
+void write_is_master(const mongodb_client_options& options, login_conversation* login,
+                     std::int32_t request_id, byte_buffer& out);
 /// Reads what answers either. Returns why the server cannot be used, or an empty text.
 std::string read_hello(bytes reply, const mongodb_client_options& options, server_facts& out);
 

@@ -1,4 +1,4 @@
-// How clients get to know the server: greeting, sessions, authentication, who is connected.
+// How clients get to know the server: greeting and sessions.
 
 #include <algorithm>
 #include <array>
@@ -79,9 +79,7 @@ maybe_awaitable<message> hello(command_call cmd) {
         d.add("maxWireVersion", cmd.of.options.max_wire_version);
         d.add("readOnly", false);
         add_compression(cmd, d);
-        // Who asks is told that there is nobody to be.
-        if (cmd.find("saslSupportedMechs"))
-            d.add("saslSupportedMechs", std::vector<std::string_view>());
+        add_login(cmd, d);
         add_version(d);
     });
 }
@@ -100,26 +98,11 @@ maybe_awaitable<message> no_transactions(command_call) {
     throw rpc_error("IllegalOperation", "transactions are not served here", illegal_operation);
 }
 
-maybe_awaitable<message> no_authentication(command_call) {
-    throw rpc_error(errc::unauthenticated, "no user can be authenticated here");
-}
-
 maybe_awaitable<message> get_nonce(command_call cmd) {
     std::string text;
     for (const auto byte : random_bytes<8>())
         for (const auto half : {byte >> 4, byte & 15}) text.push_back("0123456789abcdef"[half]);
     return reply_with(cmd.c, [&](bson::document_writer& d) { d.add("nonce", text); });
-}
-
-maybe_awaitable<message> connection_status(command_call cmd) {
-    const std::vector<std::string> nobody;
-    return reply_with(cmd.c, [&](bson::document_writer& d) {
-        bson::document_writer info(d, "authInfo");
-        info.add("authenticatedUsers", nobody);
-        info.add("authenticatedUserRoles", nobody);
-        if (cmd.flag("showPrivileges")) info.add("authenticatedUserPrivileges", nobody);
-        info.finish();
-    });
 }
 
 maybe_awaitable<message> what_is_my_uri(command_call cmd) {

@@ -25,7 +25,8 @@ bool is_request(opcode op) noexcept {
 } // namespace
 
 mongodb_server_codec::state::state(std::size_t max_message, std::size_t depth, std::size_t elements)
-    : largest_request(std::max(largest_message_for(max_message), header_size)),
+    : own_limit(std::max(largest_message_for(max_message), header_size)),
+      largest_request(own_limit),
       largest_answer(max_message + slack),
       documents{depth + (default_depth - bson::default_max_depth), elements} {}
 
@@ -97,6 +98,10 @@ decoded mongodb_server_codec::decode(bytes in, message& out) {
 void mongodb_server_codec::speak(byte_buffer& out) {
     state_->speak(out);
     state_->tidy();
+}
+
+void mongodb_server_codec::take_at_most(std::size_t most) noexcept {
+    state_->largest_request = std::clamp(most, header_size, state_->own_limit);
 }
 
 encoded mongodb_server_codec::encode(const message& m, byte_buffer& out) {

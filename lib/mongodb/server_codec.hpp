@@ -26,6 +26,7 @@ struct mongodb_server_codec::state {
     /// Gives back what one large request has taken.
     void tidy();
 
+    const std::size_t own_limit;
     std::size_t largest_request;
     std::size_t largest_answer;         // a document of it
     mongodb::document_limits documents; // of a request

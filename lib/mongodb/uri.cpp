@@ -2,15 +2,31 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
+#include "../url_text.hpp"
 #include <oocrpc/error.hpp>
 
 namespace oocrpc::mongodb {
 namespace {
 
 constexpr std::string_view scheme = "mongodb://";
+constexpr const char* escaped =
+    "special characters of user and password are written as '%' and two hexadecimal digits, '@' "
+    "as '%40', ':' as '%3A', '/' as '%2F'";
 // sockaddr_un holds 108 bytes with the NUL.
 constexpr std::size_t longest_path = 107;
+
+/// Names of options are the same in any case; `lower` is in lower case.
+bool is(std::string_view name, std::string_view lower) {
+    return std::ranges::equal(name, lower, {}, [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+}
+
+bool asks_for_tls(std::string_view name) {
+    return is(name, "tls") || is(name, "ssl");
+}
 
 /// Reads one URI; a class so that every complaint can quote it.
 class reader {
@@ -22,48 +38,50 @@ class reader {
             refuse("addresses that are looked up in DNS (mongodb+srv) are not supported, name the "
                    "hosts in a mongodb:// URL");
         auto rest = text_.substr(scheme.size());
-        const auto path = rest.find_first_of("/?");
-        const auto hosts = rest.substr(0, path);
-        if (rest.substr(0, rest.find('?')).find('@') != rest.npos)
-            refuse("authentication is not supported yet");
+        const auto path = std::min(rest.find_first_of("/?"), rest.size());
+        auto hosts = rest.substr(0, path);
         url u;
         u.protocol = "mongodb";
+        const auto at = hosts.rfind('@');
+        if (at != hosts.npos) {
+            read_user(hosts.substr(0, at), u);
+            hosts.remove_prefix(at + 1);
+        } else if (rest.substr(0, rest.find('?')).find('@') != rest.npos) {
+            refuse(escaped);
+        }
         read_hosts(hosts, u);
-        if (path == rest.npos) return u;
+        if (path == rest.size()) return u;
         rest.remove_prefix(path);
         const auto query = rest.find('?');
         if (rest.starts_with('/')) u.database = database(rest.substr(1, query - 1));
         if (query != rest.npos) read_query(rest.substr(query + 1), u);
+        u.tls = std::ranges::any_of(
+            u.options, [](const auto& o) { return asks_for_tls(o.first) && o.second == "true"; });
+        if (u.tls && u.via == url::transport::unix_socket) refuse("a Unix socket takes no TLS");
         return u;
     }
 
   private:
     [[noreturn]] void refuse(const std::string& why) const {
-        // The text may go to a log: not with a password.
-        std::string shown(text_);
-        if (const auto at = shown.rfind('@'); at != shown.npos && at > scheme.size())
-            shown.replace(scheme.size(), at - scheme.size(), "***");
-        throw rpc_error(errc::invalid_argument, "'" + shown + "': " + why);
+        throw rpc_error(errc::invalid_argument, "'" + shown_url(text_) + "': " + why);
     }
 
     std::string decode(std::string_view part) const {
-        std::string out;
-        for (std::size_t i = 0; i < part.size(); ++i) {
-            if (part[i] != '%') {
-                out.push_back(part[i]);
-                continue;
-            }
-            unsigned byte = 0;
-            const auto digits = part.substr(i + 1, 2);
-            const auto* end = digits.data() + digits.size();
-            const auto [at, error] = std::from_chars(digits.data(), end, byte, 16);
-            if (digits.size() != 2 || error != std::errc() || at != end)
-                refuse("'%' is not followed by two hexadecimal digits");
-            if (byte == 0) refuse("'%00' has no meaning in a URL");
-            out.push_back(static_cast<char>(byte));
-            i += 2;
-        }
-        return out;
+        auto out = percent_decoded(part);
+        if (!out) refuse("'%' is not followed by two hexadecimal digits");
+        if (out->find('\0') != out->npos) refuse("'%00' has no meaning in a URL");
+        return std::move(*out);
+    }
+
+    /// `user[:password]`, in front of the last '@' before the path.
+    void read_user(std::string_view part, url& u) const {
+        const auto colon = part.find(':');
+        // What is not escaped may have ended the part in the wrong place.
+        const bool several = colon != part.npos && part.find(':', colon + 1) != part.npos;
+        if (several || part.find_first_of("@[]#") != part.npos) refuse(escaped);
+        u.user = decode(part.substr(0, colon));
+        if (u.user.empty()) refuse("the user is missing");
+        if (colon != part.npos) u.password = decode(part.substr(colon + 1));
     }
 
     void read_hosts(std::string_view hosts, url& u) const {
@@ -148,24 +166,10 @@ class reader {
     std::string_view text_;
 };
 
-void encode(std::string& out, std::string_view part, char also_plain = '-') {
-    constexpr char digits[] = "0123456789ABCDEF";
-    for (const char c : part) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                           (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~' ||
-                           c == also_plain;
-        if (plain)
-            out.push_back(c);
-        else
-            out.append({'%', digits[byte >> 4], digits[byte & 15]});
-    }
-}
-
 void append_host(std::string& out, const std::string& host, std::uint16_t port) {
     const bool v6 = host.find(':') != host.npos;
     if (v6) out.push_back('[');
-    encode(out, host, v6 ? ':' : '-');
+    percent_encode(out, host, v6 ? ':' : '-');
     out.append(v6 ? "]:" : ":").append(std::to_string(port));
 }
 
@@ -177,19 +181,27 @@ url parse_uri(std::string_view text) {
 
 std::string to_uri(const url& u) {
     std::string out(scheme);
+    if (!u.user.empty()) {
+        percent_encode(out, u.user);
+        out.push_back('@');
+    }
     if (u.via == url::transport::unix_socket)
-        encode(out, u.path);
+        percent_encode(out, u.path);
     else
         append_host(out, u.host, u.port);
     for (const auto& other : u.others) append_host(out.append(","), other.host, other.port);
-    if (!u.database.empty() || !u.options.empty()) out.push_back('/');
-    encode(out, u.database);
+    auto options = u.options;
+    std::erase_if(options, [](const auto& o) { return is_secret_option(o.first); });
+    if (u.tls && std::ranges::none_of(options, [](const auto& o) { return asks_for_tls(o.first); }))
+        options.emplace_back("tls", "true");
+    if (!u.database.empty() || !options.empty()) out.push_back('/');
+    percent_encode(out, u.database);
     char before = '?';
-    for (const auto& [name, value] : u.options) {
+    for (const auto& [name, value] : options) {
         out.push_back(std::exchange(before, '&'));
-        encode(out, name);
+        percent_encode(out, name);
         out.push_back('=');
-        encode(out, value);
+        percent_encode(out, value);
     }
     return out;
 }

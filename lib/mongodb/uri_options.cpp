@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "../url_text.hpp"
 #include <oocrpc/bson.hpp>
 #include <oocrpc/error.hpp>
 
@@ -31,8 +32,9 @@ struct option {
     std::string_view value;
 
     [[noreturn]] void refuse(const std::string& why) const {
+        const auto shown = is_secret_option(name) ? "***" : value;
         throw rpc_error(errc::invalid_argument,
-                        "the option " + std::string(name) + "=" + std::string(value) + ": " + why);
+                        "the option " + std::string(name) + "=" + std::string(shown) + ": " + why);
     }
     /// Whatever the value; it may be a password.
     [[noreturn]] void unsupported(const std::string& why) const {
@@ -46,6 +48,10 @@ struct option {
             refuse("a number from " + std::to_string(least) + " to " + std::to_string(most) +
                    " is expected");
         return n;
+    }
+    bool stands_beside(std::string_view other) const {
+        return std::ranges::any_of(where.options,
+                                   [&](const auto& o) { return lower(o.first) == lower(other); });
     }
     milliseconds span() const { return milliseconds(number(0, INT32_MAX)); }
     milliseconds limit() const {
@@ -109,7 +115,47 @@ struct reader {
         if (o.value != "0") o.refuse(in_command);
     }
     void tls(const option& o) {
-        if (o.flag()) o.refuse("TLS is not supported yet");
+        if (o.flag() != o.where.tls) o.refuse("tls and ssl contradict each other");
+    }
+    void tls_ca(const option& o) { out.tls_ca = tls_text(o); }
+    void tls_certificate(const option& o) { out.tls_certificate = tls_text(o); }
+    void tls_password(const option& o) { out.tls_key_password = tls_text(o); }
+    void any_certificate(const option& o) {
+        out.allow_invalid_certificates = tls_flag(o, {"tlsInsecure"});
+    }
+    void any_host(const option& o) { out.allow_invalid_hostnames = tls_flag(o, {"tlsInsecure"}); }
+    void insecure(const option& o) {
+        out.allow_invalid_certificates = out.allow_invalid_hostnames = tls_flag(o, {});
+    }
+    // Nobody is asked whether a certificate has been revoked.
+    void no_ocsp(const option& o) {
+        tls_flag(o, {"tlsInsecure", "tlsAllowInvalidCertificates",
+                     "tlsDisableCertificateRevocationCheck"});
+    }
+    void no_revocation(const option& o) {
+        tls_flag(o, {"tlsInsecure", "tlsAllowInvalidCertificates"});
+    }
+    static std::string tls_text(const option& o) {
+        if (!o.where.tls) o.unsupported("it has no meaning without tls=true");
+        if (o.value.empty()) o.unsupported("it is empty");
+        return std::string(o.value);
+    }
+    /// Beside one of `others` it would not be clear what is wanted.
+    static bool tls_flag(const option& o, std::initializer_list<std::string_view> others) {
+        if (!o.where.tls) o.unsupported("it has no meaning without tls=true");
+        for (const auto other : others)
+            if (o.stands_beside(other)) o.unsupported("it stands beside " + std::string(other));
+        return o.flag();
+    }
+    void mechanism(const option& o) {
+        constexpr std::string_view all[]{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "MONGODB-X509"};
+        if (std::ranges::find(all, o.value) == std::end(all))
+            o.refuse("SCRAM-SHA-256, SCRAM-SHA-1, PLAIN or MONGODB-X509 is expected");
+        out.mechanism = o.value;
+    }
+    void source(const option& o) {
+        if (o.value.empty()) o.refuse("the name of a database is expected");
+        out.source = o.value;
     }
     void balanced(const option& o) {
         if (o.flag()) o.refuse("load balanced mode is not supported");
@@ -123,8 +169,9 @@ struct reader {
             o.refuse("auto, poll or stream is expected");
     }
     // Refused by name.
-    void tls_detail(const option& o) { o.unsupported("TLS is not supported yet"); }
-    void authentication(const option& o) { o.unsupported("authentication is not supported yet"); }
+    void tls_detail(const option& o) { o.unsupported("certificates are not revoked here"); }
+    void properties(const option& o) { o.unsupported("no mechanism here has properties"); }
+    void kerberos(const option& o) { o.unsupported("GSSAPI is not supported"); }
     void replica_set(const option& o) {
         o.unsupported("replica sets are not discovered; name the host to call");
     }
@@ -155,7 +202,18 @@ constexpr auto all = std::to_array<known>({
     {"readpreference", &reader::primary_only},
     {"tls", &reader::tls},
     {"ssl", &reader::tls},
+    {"tlscafile", &reader::tls_ca},
+    {"tlscertificatekeyfile", &reader::tls_certificate},
+    {"tlscertificatekeyfilepassword", &reader::tls_password},
+    {"tlsallowinvalidcertificates", &reader::any_certificate},
+    {"tlsallowinvalidhostnames", &reader::any_host},
+    {"tlsinsecure", &reader::insecure},
+    {"tlsdisableocspendpointcheck", &reader::no_ocsp},
+    {"tlsdisablecertificaterevocationcheck", &reader::no_revocation},
+    {"tlscrlfile", &reader::tls_detail},
     {"loadbalanced", &reader::balanced},
+    {"authmechanism", &reader::mechanism},
+    {"authsource", &reader::source},
     // Commands are sent as they are: a write concern stands in them, these are the default.
     {"w", &reader::write_concern},
     {"journal", &reader::journal},
@@ -178,10 +236,8 @@ constexpr auto all = std::to_array<known>({
     {"readconcernlevel", &reader::read_concern},
     {"readpreferencetags", &reader::tags},
     {"maxstalenessseconds", &reader::tags},
-    {"authmechanism", &reader::authentication},
-    {"authmechanismproperties", &reader::authentication},
-    {"authsource", &reader::authentication},
-    {"gssapiservicename", &reader::authentication},
+    {"authmechanismproperties", &reader::properties},
+    {"gssapiservicename", &reader::kerberos},
     {"srvmaxhosts", &reader::dns},
     {"srvservicename", &reader::dns},
     {"proxyhost", &reader::proxy},
@@ -194,7 +250,6 @@ void read(reader& r, const option& o) {
     const auto name = lower(o.name);
     if (const auto at = std::ranges::find(all, name, &known::name); at != all.end())
         return (r.*at->act)(o);
-    if (name.starts_with("tls") || name.starts_with("ssl")) return r.tls_detail(o);
     o.unsupported("there is no such option");
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <oocrpc/tls_options.hpp>
 #include <oocrpc/url.hpp>
 
 namespace oocrpc::mongodb {
@@ -13,9 +14,13 @@ namespace oocrpc::mongodb {
 struct uri_options {
     std::string application;
     std::vector<std::string> compressors; ///< in the order of preference
+    std::string mechanism;                ///< to log in by
+    std::string source;                   ///< the database that knows the user
     std::optional<std::size_t> connections;
     std::optional<std::chrono::milliseconds> connect_timeout;
     std::optional<std::chrono::milliseconds> call_timeout;
+    std::optional<std::string> tls_ca, tls_certificate, tls_key_password;
+    std::optional<bool> allow_invalid_certificates, allow_invalid_hostnames;
 };
 
 /// Reads the options of `u`. Throws rpc_error(invalid_argument) that names the option and says why,

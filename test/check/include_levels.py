@@ -17,23 +17,23 @@ LEVELS = [
     # 0: the vocabulary
     "error value byte_buffer asio clock timer* promise* result when deadline task_group task_list unhandled "
     "pending as_awaitable sleep* suspension child_group tuple_group endian unique_function queue "
-    "per_second memory_budget version url uri "
-    "limits tls_info metadata random_bits secret",
+    "per_second memory_budget version url url_text uri "
+    "limits tls_info tls_options metadata random_bits secret",
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* read_value message call_deadline call_options description uri_options "
-    "scram* saslprep user_store",
+    "scram* saslprep user_store client_login tls_context tls_engine tls_files tls_names",
     # 2: codecs and the dispatcher
     "codec native_codec native_writing detecting_codec mongodb_server_codec mongodb_client_codec dispatcher "
     "wire* crc32c compression command_names command_reading errors legacy_requests "
     "pending_requests server_answers server_codec* outgoing_requests handshake reply_reading "
     "client_codec* elements values",
     # 3: bytes in and out, and the call path
-    "stream network memory_stream socket_stream waiting_operation call_executor reply_to "
+    "stream network memory_stream socket_stream replayed_stream tls* waiting_operation call_executor reply_to "
     "initiate_call place_call typed_call handler context suspended_call "
     "collected message_stream connection* runner_pool",
     # 4: what users write calls and services with
-    "method streaming caller peer client* server* arguments typed_handler service built_in layers limited "
-    "protocols call_registry component* group_child application option* parse_units plugin "
+    "method streaming caller peer client* log_in login_for server* arguments typed_handler service built_in layers limited "
+    "access_control access_layers login_commands protocols call_registry component* group_child application option* parse_units plugin "
     "command_options command_call commands source cursor* session methods rpc find insert hello "
     "listing diagnostics operations old_mapping pass_on",
     # 5: the test kit
@@ -45,7 +45,8 @@ LEVELS = [
 SANS_IO = ("bson* reflect* message metadata codec *_codec dispatcher "
            "wire* crc32c compression command_names command_reading errors legacy_requests "
            "pending_requests server_answers server_codec* outgoing_requests handshake "
-           "reply_reading client_codec* elements values scram* saslprep user_store")
+           "reply_reading client_codec* elements values scram* saslprep user_store client_login "
+           "tls_context tls_engine tls_files tls_names")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

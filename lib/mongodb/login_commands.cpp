@@ -1,0 +1,204 @@
+// Logins of MongoDB's clients (auth.md of its specifications): SASL in commands of its own, in
+// hello for those who cannot wait, and what was before SASL for certificates.
+
+#include <algorithm>
+
+#include "../server_login.hpp"
+#include <oocrpc/bson_value.hpp>
+#include <oocrpc/context.hpp>
+
+#include "command_call.hpp"
+#include "command_names.hpp"
+#include "values.hpp"
+
+namespace oocrpc::mongodb {
+namespace {
+
+constexpr std::string_view x509 = "MONGODB-X509";
+// There is one login at a time, so that all conversations have the same number.
+constexpr std::int32_t conversation = 1;
+
+/// What a connection remembers of the login under way beside its messages.
+struct exchange {
+    bool skip_empty = false; ///< the client does not want to send an empty last message
+    bool over = false;       ///< but for that message
+};
+
+[[noreturn]] void nobody_to_be() {
+    throw rpc_error(errc::unauthenticated, "no user can be authenticated here");
+}
+
+const access_control& control_of(const command_call& cmd) {
+    if (!cmd.of.access) nobody_to_be();
+    return *cmd.of.access;
+}
+
+[[noreturn]] void refuse(const command_call& cmd, std::string_view why) {
+    cmd.c.session<server_login>().fail(control_of(cmd), cmd.c, why);
+}
+
+std::string_view text_in(bytes document, std::string_view key) {
+    const auto v = bson::find(document, key);
+    return v && v->t == bson::type::string ? v->as_string() : std::string_view();
+}
+
+std::string_view payload_in(const command_call& cmd, bytes document) {
+    const auto v = bson::find(document, "payload");
+    if (!v || v->t != bson::type::binary) refuse(cmd, "a login without a payload");
+    const auto data = v->as_binary().data;
+    return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
+
+void add_payload(bson::document_writer& d, std::string_view payload) {
+    d.add("payload", std::vector<std::uint8_t>(payload.begin(), payload.end()));
+}
+
+void add_step(bson::document_writer& d, const server_login::step& step) {
+    d.add("conversationId", conversation);
+    d.add("done", step.done);
+    add_payload(d, step.payload);
+}
+
+server_login::step start(const command_call& cmd, bytes document) {
+    auto& state = cmd.c.session<exchange>();
+    state = {};
+    if (const auto how = bson::find(document, "options"); how && how->t == bson::type::document) {
+        const auto skip = bson::find(how->as_document(), "skipEmptyExchange");
+        state.skip_empty = skip && strict_true(*skip);
+    }
+    return cmd.c.session<server_login>().start(
+        control_of(cmd), cmd.c, text_in(document, "mechanism"), payload_in(cmd, document));
+}
+
+server_login::step start_certificate(const command_call& cmd, bytes document) {
+    return cmd.c.session<server_login>().start(
+        control_of(cmd), cmd.c, text_in(document, "mechanism"), text_in(document, "user"));
+}
+
+void add_certificate_user(const command_call& cmd, bson::document_writer& d) {
+    d.add("dbname", "$external");
+    d.add("user", cmd.c.user());
+}
+
+/// A first message that comes with hello; where it is refused, hello just does not answer it.
+void add_speculative(const command_call& cmd, bytes document, bson::document_writer& d) {
+    const bool certificate = bson::find(document, "authenticate").has_value();
+    server_login::step step;
+    try {
+        step = certificate ? start_certificate(cmd, document) : start(cmd, document);
+    } catch (const rpc_error&) {
+        return;
+    }
+    bson::document_writer answer(d, "speculativeAuthenticate");
+    if (certificate)
+        add_certificate_user(cmd, answer);
+    else
+        add_step(answer, step);
+    answer.finish();
+}
+
+} // namespace
+
+std::vector<std::string_view> login_mechanisms(const command_call& cmd) {
+    std::vector<std::string_view> all;
+    if (!cmd.of.access) return all;
+    for (const auto m : {scram::mechanism::sha_1, scram::mechanism::sha_256})
+        all.push_back(to_string(m));
+    if (cmd.c.info().tls) all.insert(all.end(), {"PLAIN", x509});
+    return all;
+}
+
+void add_login(const command_call& cmd, bson::document_writer& d) {
+    if (const auto whom = cmd.find("saslSupportedMechs")) {
+        std::vector<std::string_view> known;
+        if (cmd.of.access && whom->t == bson::type::string) {
+            const auto name = split_name(whom->as_string()).name; // `database.user`
+            for (const auto m : cmd.of.access->users()->mechanisms(name))
+                known.push_back(to_string(m));
+        }
+        // Who asks is told that there is nobody to be.
+        d.add("saslSupportedMechs", known);
+    }
+    const auto first = cmd.find("speculativeAuthenticate");
+    if (first && first->t == bson::type::document && cmd.of.access)
+        add_speculative(cmd, first->as_document(), d);
+}
+
+maybe_awaitable<message> sasl_start(command_call cmd) {
+    control_of(cmd);
+    const auto step = start(cmd, cmd.body());
+    return reply_with(cmd.c, [&](bson::document_writer& d) { add_step(d, step); });
+}
+
+maybe_awaitable<message> sasl_continue(command_call cmd) {
+    const auto& access = control_of(cmd);
+    const auto id = cmd.find("conversationId");
+    const auto number = id ? strict_integer(*id) : std::nullopt;
+    if (!number || *number != conversation) refuse(cmd, "another conversation");
+    auto& state = cmd.c.session<exchange>();
+    const auto payload = payload_in(cmd, cmd.body());
+    server_login::step step{{}, true};
+    if (!std::exchange(state.over, false) || !payload.empty()) {
+        step = cmd.c.session<server_login>().next(access, cmd.c, payload);
+        if (step.done && !state.skip_empty) {
+            step.done = false;
+            state.over = true;
+        }
+    }
+    return reply_with(cmd.c, [&](bson::document_writer& d) { add_step(d, step); });
+}
+
+maybe_awaitable<message> authenticate(command_call cmd) {
+    control_of(cmd);
+    if (text_in(cmd.body(), "mechanism") != x509) refuse(cmd, "authenticate is for certificates");
+    start_certificate(cmd, cmd.body());
+    return reply_with(cmd.c, [&](bson::document_writer& d) { add_certificate_user(cmd, d); });
+}
+
+maybe_awaitable<message> logout(command_call cmd) {
+    cmd.c.log_in({});
+    return reply_ok(cmd.c);
+}
+
+maybe_awaitable<message> connection_status(command_call cmd) {
+    const auto& name = cmd.c.user();
+    const auto users = cmd.of.access ? cmd.of.access->users() : nullptr;
+    const auto* who = users ? users->find(name) : nullptr;
+    return reply_with(cmd.c, [&](bson::document_writer& d) {
+        bson::document_writer info(d, "authInfo");
+        bson::array_writer all(info, "authenticatedUsers");
+        if (!name.empty()) {
+            bson::document_writer one(all);
+            one.add("user", name);
+            one.add("db", "admin");
+            one.finish();
+        }
+        all.finish();
+        bson::array_writer roles(info, "authenticatedUserRoles");
+        for (const auto& role : who ? who->roles : std::vector<std::string>()) {
+            bson::document_writer one(roles);
+            one.add("role", role);
+            one.add("db", "admin");
+            one.finish();
+        }
+        roles.finish();
+        if (cmd.flag("showPrivileges"))
+            info.add("authenticatedUserPrivileges", std::vector<std::string>());
+        info.finish();
+    });
+}
+
+void require_login(const context& c, std::string_view command) {
+    if (c.user().empty())
+        throw rpc_error(errc::permission_denied,
+                        "'" + std::string(command) + "' is for users who have logged in");
+}
+
+void require_role(const command_call& cmd, std::string_view name) {
+    if (!cmd.of.access) return;
+    const auto method = "mongodb." + std::string(name);
+    if (!cmd.of.access->allows(cmd.c.user(), method))
+        throw rpc_error(errc::permission_denied, "'" + method + "' is not allowed to this user");
+}
+
+} // namespace oocrpc::mongodb

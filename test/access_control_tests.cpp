@@ -1,0 +1,286 @@
+#include "support/demo_service.hpp"
+#include "support/served.hpp"
+#include "support/users.hpp"
+
+#include "../lib/protocols.hpp"
+
+#include <oocrpc/built_in.hpp>
+
+using namespace oocrpc;
+using namespace oocrpc::test;
+
+namespace {
+
+/// A service whose callers log in, behind a connection in memory.
+struct guarded : controlled {
+    using controlled::controlled;
+
+    handler serve(handler inner = make_demo()) {
+        return protocols::serving(std::move(inner), std::make_shared<call_registry>(), access);
+    }
+    connection_options options() {
+        connection_options o;
+        o.login_required = true;
+        return o;
+    }
+    template <class F> void with_peer(F f) { serving(serve(), std::move(f), options()); }
+    void ask(std::vector<question> all) { test::ask(serve(), std::move(all), options()); }
+};
+
+awaitable<std::string> log_in(peer& p, std::string user, std::string password,
+                              scram::mechanism m = scram::mechanism::sha_256) {
+    scram::client c(m, user, scram::prepare(m, user, password));
+    std::string mechanism(to_string(m));
+    try {
+        auto answer = co_await p.call(built_in::sasl_start, std::move(mechanism), c.first());
+        while (!answer.done) {
+            auto next = c.next(answer.payload);
+            if (!next.ok()) co_return std::string(to_string(next.why));
+            answer = co_await p.call(built_in::sasl_continue, std::move(next.message));
+        }
+        const auto last = c.next(answer.payload);
+        co_return last.ok() && c.authenticated() ? "ok" : "the server is not who it says";
+    } catch (const std::exception& e) {
+        co_return e.what();
+    }
+}
+
+awaitable<std::string> call_add(peer& p) {
+    json arguments = json::array({2, 3});
+    co_return co_await outcome(p, "add", std::move(arguments));
+}
+
+const std::string failed = "unauthenticated: authentication failed";
+const std::string not_yet = "unauthenticated: 'add' is for users who have logged in";
+
+} // namespace
+
+TEST_SUITE("access_control") {
+
+TEST_CASE("before the login only hello, ping and the login itself are served") {
+    guarded g;
+    g.ask({{"add", "[2, 3]", not_yet},
+           {"nothing", "", "unauthenticated: 'nothing' is for users who have logged in"},
+           {"oocrpc.list", "", "unauthenticated: 'oocrpc.list' is for users who have logged in"},
+           {"oocrpc.describe", "[]",
+            "unauthenticated: 'oocrpc.describe' is for users who have logged in"},
+           {"oocrpc.ping", "", "null"}});
+    CHECK(g.attempts.empty());
+}
+
+TEST_CASE("the right password opens what the roles allow, and nothing else") {
+    guarded g;
+    g.with_peer([&](peer& p) -> awaitable<void> {
+        const auto in = co_await log_in(p, "bob", "bob");
+        CHECK(in == "ok");
+        const auto five = co_await call_add(p);
+        CHECK(five == "5");
+        json ms = json::array({1});
+        const auto other = co_await outcome(p, "slow", std::move(ms));
+        CHECK(other == "permission_denied: 'slow' is not allowed to this user");
+        const auto absent = co_await outcome(p, "nothing");
+        CHECK(absent == "permission_denied: 'nothing' is not allowed to this user");
+        const auto names = co_await outcome(p, "oocrpc.list");
+        CHECK(names == R"(["add","slow"])");
+    });
+    CHECK(g.attempts == std::vector<std::string>{"SCRAM-SHA-256 bob: ok"});
+}
+
+TEST_CASE("a wrong password and a user whom nobody knows are refused in the same words") {
+    for (const auto& [user, password] :
+         {std::pair("ada", "wrong"), std::pair("nobody", "ydobon"), std::pair("CN=cy,O=Ltd", "x")})
+        for (const auto m : {scram::mechanism::sha_256, scram::mechanism::sha_1}) {
+            guarded g;
+            g.with_peer([&](peer& p) -> awaitable<void> {
+                const auto in = co_await log_in(p, user, password, m);
+                CHECK(in == failed);
+                const auto five = co_await call_add(p);
+                CHECK(five == not_yet);
+            });
+            CHECK(g.attempts ==
+                  std::vector<std::string>{std::string(to_string(m)) + " " + user + ": " +
+                                           std::string(to_string(scram::failure::proof))});
+        }
+}
+
+TEST_CASE("a login that fails ends the one before it, and the third failure the connection") {
+    guarded g;
+    g.with_peer([&](peer& p) -> awaitable<void> {
+        std::string in = co_await log_in(p, "ada", "ada");
+        CHECK(in == "ok");
+        in = co_await log_in(p, "bob", "x");
+        CHECK(in == failed);
+        std::string five = co_await call_add(p);
+        CHECK(five == not_yet);
+        in = co_await log_in(p, "ada", "ada"); // begins to count anew
+        CHECK(in == "ok");
+        for (int i = 0; i < 3; ++i) {
+            in = co_await log_in(p, "bob", "x");
+            CHECK(in == failed);
+        }
+        co_await sleep_for(std::chrono::seconds(1));
+        five = co_await call_add(p);
+        CHECK(five.starts_with("unavailable"));
+    });
+    CHECK(g.attempts.size() == 6);
+}
+
+TEST_CASE("messages of a login out of their order, or none at all, are failures") {
+    guarded g;
+    g.ask({{"oocrpc.sasl_continue", R"(["c=biws"])", failed},
+           {"oocrpc.sasl_start", R"(["SCRAM-SHA-512", ""])", failed}});
+    guarded other;
+    other.ask({{"oocrpc.sasl_start", R"(["SCRAM-SHA-256", "garbage"])", failed},
+               {"oocrpc.sasl_continue", R"(["garbage"])", failed},
+               {"add", "[2, 3]", "unauthenticated: 'add' is for users who have logged in"}});
+    CHECK(g.attempts == std::vector<std::string>{" : a message of a login that has not begun",
+                                                 "SCRAM-SHA-512 : no such mechanism"});
+}
+
+TEST_CASE("a user without credentials of the mechanism cannot log in by it") {
+    guarded g;
+    g.with_peer([&](peer& p) -> awaitable<void> {
+        std::string in = co_await log_in(p, "old", "dlo", scram::mechanism::sha_256);
+        CHECK(in == failed);
+        in = co_await log_in(p, "old", "dlo", scram::mechanism::sha_1);
+        CHECK(in == "ok");
+    });
+}
+
+TEST_CASE("PLAIN needs an encrypted connection, and the right password") {
+    using namespace std::string_literals;
+    const auto attempt = [](std::shared_ptr<const tls_info> tls, std::string payload) {
+        guarded g;
+        auto o = g.options();
+        o.on_behalf_of = std::make_shared<const peer_info>(
+            peer_info{"192.0.2.1:7", "oocrpc", "", std::move(tls)});
+        serving(
+            g.serve(),
+            [&](peer& p) -> awaitable<void> {
+                std::string how = "PLAIN";
+                std::string answer = "ok";
+                try {
+                    co_await p.call(built_in::sasl_start, std::move(how), std::move(payload));
+                } catch (const rpc_error& e) {
+                    answer = e.what();
+                }
+                CHECK(answer == (g.attempts[0].ends_with(": ok") ? "ok" : failed));
+            },
+            std::move(o));
+        return g.attempts[0];
+    };
+    CHECK(attempt(encrypted(), "\0ada\0ada"s) == "PLAIN ada: ok");
+    CHECK(attempt(encrypted(), "ada\0ada\0ada"s) == "PLAIN ada: ok");
+    CHECK(attempt(encrypted(), "\0old\0dlo"s) == "PLAIN old: ok");
+    CHECK(attempt(nullptr, "\0ada\0ada"s) == "PLAIN : the connection is not encrypted");
+    const auto wrong = ": the password is wrong, or the user unknown"s;
+    CHECK(attempt(encrypted(), "\0ada\0adb"s) == "PLAIN ada" + wrong);
+    CHECK(attempt(encrypted(), "\0eve\0eve"s) == "PLAIN eve" + wrong);
+    CHECK(attempt(encrypted(), "\0CN=cy,O=Ltd\0x"s) == "PLAIN CN=cy,O=Ltd" + wrong);
+    CHECK(attempt(encrypted(), "eve\0ada\0ada"s) == "PLAIN ada: wants to act as somebody else");
+    CHECK(attempt(encrypted(), "\0ada"s) == "PLAIN : malformed");
+    CHECK(attempt(encrypted(), "ada"s) == "PLAIN : malformed");
+    CHECK(attempt(encrypted(), "\0ada\0"s).starts_with("PLAIN ada: "));
+}
+
+TEST_CASE("a certificate's user is found by its subject, else by a name of its SAN") {
+    const controlled c;
+    CHECK(c.access->user_of(*encrypted("CN=cy,O=Ltd")) == "CN=cy,O=Ltd");
+    CHECK(c.access->user_of(*encrypted("CN=x", {"DNS:x", "email:di@example.org"})) ==
+          "email:di@example.org");
+    CHECK(c.access->user_of(*encrypted("CN=x", {"DNS:ada", "di@example.org", "ada"})) == "ada");
+    CHECK(c.access->user_of(*encrypted("CN=x", {"DNS:ada"})) == "");
+    CHECK(c.access->user_of(*encrypted()) == "");
+}
+
+TEST_CASE("a token makes one call its owner's") {
+    access_options options;
+    options.bearer = [](std::string_view token) -> std::optional<std::string> {
+        if (token == "b0b") return "bob";
+        return std::nullopt;
+    };
+    guarded g(std::move(options));
+    std::vector<metadata> seen;
+    auto inner = [demo = handler(make_demo()), &seen](context& c, message&& call) {
+        seen.push_back(c.meta());
+        return demo(c, std::move(call));
+    };
+    const auto with = [](std::string text) {
+        call_options o;
+        o.meta.set("authorization", text);
+        o.meta.set("other", "stays");
+        return o;
+    };
+    serving(
+        g.serve(inner),
+        [&](peer& p) -> awaitable<void> {
+            json two = json::array({2, 3}), ms = json::array({1});
+            std::string got = co_await outcome(p, "add", two, with("Bearer b0b"));
+            CHECK(got == "5");
+            got = co_await outcome(p, "slow", ms, with("Bearer b0b"));
+            CHECK(got == "permission_denied: 'slow' is not allowed to this user");
+            for (const auto* bad : {"Bearer eve", "Bearer ", "bearer b0b", "Basic b0b", ""}) {
+                got = co_await outcome(p, "add", two, with(bad));
+                CHECK(got == "unauthenticated: the token is not valid");
+            }
+            got = co_await call_add(p);
+            CHECK(got == not_yet);
+        },
+        g.options());
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0] == metadata{{"other", "stays"}}); // what opened the door goes no further
+}
+
+TEST_CASE("tokens are refused where nobody can tell whose they are") {
+    guarded g;
+    g.with_peer([&](peer& p) -> awaitable<void> {
+        call_options o;
+        o.meta.set("authorization", "Bearer ada");
+        json two = json::array({2, 3});
+        const auto got = co_await outcome(p, "add", two, std::move(o));
+        CHECK(got == "unauthenticated: the token is not valid");
+    });
+}
+
+TEST_CASE("users who are replaced keep their connection and have the new rights") {
+    guarded g;
+    g.with_peer([&](peer& p) -> awaitable<void> {
+        co_await log_in(p, "bob", "bob");
+        std::string five = co_await call_add(p);
+        CHECK(five == "5");
+        auto without = make_users();
+        without.define("adder", {});
+        g.access->replace(without);
+        five = co_await call_add(p);
+        CHECK(five == "permission_denied: 'add' is not allowed to this user");
+        without.remove("bob");
+        g.access->replace(without);
+        five = co_await call_add(p);
+        CHECK(five == "permission_denied: 'add' is not allowed to this user");
+        const auto in = co_await log_in(p, "bob", "bob");
+        CHECK(in == failed);
+    });
+}
+
+TEST_CASE("a peer that has not logged in sends messages of 64 KiB at most") {
+    const auto send = [](std::size_t size, bool logged_in) {
+        guarded g;
+        std::string got;
+        g.with_peer([&](peer& p) -> awaitable<void> {
+            if (logged_in) co_await log_in(p, "bob", "bob");
+            // {call: {funcname: "oocrpc.sasl_continue", arguments: [""]}, id: 1, timeout_ms: 1}
+            const std::size_t around = 107;
+            json text = json::array({std::string(size - around, 'x')});
+            got = co_await outcome(p, "oocrpc.sasl_continue", std::move(text));
+        });
+        return got;
+    };
+    const std::size_t most = limits().max_message_before_login;
+    CHECK(send(most, false) == failed);
+    const auto above = send(most + 1, false);
+    CAPTURE(above);
+    CHECK(above.find("a frame of 65537 bytes exceeds the limit of 65536") != above.npos);
+    CHECK(send(most + 1, true) == failed);
+}
+
+} // TEST_SUITE("access_control")
