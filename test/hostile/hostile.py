@@ -14,9 +14,13 @@ import subprocess
 import sys
 import time
 
+import login_behaviours
+import tls_behaviours
 from behaviours import ALL, MIB
 from crowd import crowd, peer, tally
-from served import client, is_sanitized, options_of, served, until
+from oocrpc_base import remote_error
+from served import is_sanitized, served, until, visitor, words_of
+from wire import mongo, native
 
 RATE = 500  # calls a second of each good client
 DEADLINE = 5  # seconds that a good call may take
@@ -25,8 +29,9 @@ WARM_UP = 0.3
 TRIES = 3  # the machine is not ours alone: a latency is too long when it is so each time
 NICE = 10  # of the hostile process
 SLACK = 8 * MIB  # what the allocator keeps of what was freed, and the log
-SHORT = {"handshake-timeout": "1s", "first-frame-timeout": "1s", "frame-timeout": "1s",
-         "idle-timeout": "1500ms", "write-timeout": "1s"}
+# What a server needs for it to be of that kind: options of oocrpcd, and of oocrpc.
+KINDS = {"plain": set(), "short": {"first-frame-timeout"}, "login": {"users", "password-file"},
+         "tls": {"tls-certificate", "tls-ca"}}
 
 
 class failure(Exception):
@@ -36,12 +41,14 @@ class failure(Exception):
 class good_clients:
     """One for each framing. What they saw is there when they end."""
 
-    def __init__(self, program, address, seconds, deadline):
-        self.programs = [subprocess.Popen(
-            [program, "bench", f"{scheme}://{address[0]}:{address[1]}", "demo.add", "2", "3",
-             "--rate", str(RATE), "--timeout", f"{deadline}s", "--warmup", str(WARM_UP), "-d",
-             str(seconds), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            for scheme in ("oocrpc", "mongodb")]
+    def __init__(self, program, server, seconds, deadline):
+        self.programs = []
+        for framing in (native, mongo):
+            url, options = server.good_client(framing)
+            self.programs.append(subprocess.Popen(
+                [program, "bench", url, "demo.add", "2", "3", "--rate", str(RATE), "--timeout",
+                 f"{deadline}s", "--warmup", str(WARM_UP), "-d", str(seconds), "--json", *options],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
 
     def finish(self):
         """The worse of both; an error is a failure."""
@@ -66,13 +73,17 @@ class attack:
 
     def __init__(self, address, b):
         self.seen = tally()
-        for number in range(8):  # what is made once is made here, with all priority
+        for number in range(0 if b.whole else 8):  # what is made once is made here, with all priority
             next(b.script(b.framing, peer(number, b.reads)))
         self.pid = os.fork()
         if self.pid:
+            os.setpgid(self.pid, self.pid)
             return
         try:
+            os.setpgid(0, 0)
             os.nice(NICE)
+            if b.whole:
+                b.script(address, self.seen)
             crowd(address, self.seen, b.addresses).run(b.count, lambda p: b.script(b.framing, p), b.reads)
         except BaseException as e:
             print(f"{b.name}: {e!r}", file=sys.stderr, flush=True)
@@ -89,15 +100,15 @@ class attack:
         ended, _ = os.waitpid(self.pid, os.WNOHANG)
         if ended:
             raise failure("the hostile process broke")
-        os.kill(self.pid, signal.SIGKILL)
+        os.killpg(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
 
-def newcomer(url, deadline):
+def newcomer(server):
     """Whoever comes now has to be let in, and answered."""
     try:
-        with client(url, deadline) as c:
-            if c.call("demo.add", 2, 3) != 5:
+        with visitor(server, native) as v:
+            if v.call("demo.add", 2, 3) != 5:
                 raise failure("a newcomer got a wrong answer")
     except OSError as e:
         raise failure(f"a newcomer was not served: {e!r}") from e
@@ -108,37 +119,40 @@ class trial:
         self.oocrpcd, self.oocrpc = arguments.oocrpcd, arguments.oocrpc
         self.sanitized = is_sanitized(self.oocrpcd)
         self.deadline = DEADLINE * (BY_SANITIZER if self.sanitized else 1)
-        self.options = options_of(self.oocrpcd)
+        self.options = words_of(self.oocrpcd) | words_of(self.oocrpcd, "demo") | words_of(
+            self.oocrpc, "bench")
         self.seconds = max(0.5, arguments.seconds / len(arguments.chosen))
-        self.server = None
+        self.servers = {}
 
-    def start(self):
-        short = [w for n, v in SHORT.items() if n in self.options for w in (f"--{n}", v)]
-        self.server = served(self.oocrpcd, *short)
-        self.measure(0.5)  # what is made once is made now
+    def server(self, where):
+        if where not in self.servers:
+            self.servers[where] = served(self.oocrpcd, where)
+            self.measure(self.servers[where], 0.5)  # what is made once is made now
+        return self.servers[where]
 
-    def measure(self, seconds):
-        clients = good_clients(self.oocrpc, self.server.address, seconds, self.deadline)
+    def measure(self, server, seconds):
+        clients = good_clients(self.oocrpc, server, seconds, self.deadline)
         try:
             return clients.finish()
         finally:
             clients.kill()
 
     def run(self, b):
-        if missing := set(b.needs) - self.options:
+        if missing := (KINDS[b.where] | set(b.needs)) - self.options:
             return f"skipped: no --{', --'.join(sorted(missing))} yet"
-        if not self.server or self.server.process.poll() is not None:
-            self.start()
-        quiet = self.quiet()
+        server = self.server(b.where)
+        quiet = self.quiet(server)
         for i in range(TRIES):
-            seen = self.beside(b)
-            quiet = max(quiet, self.quiet())
+            seen = self.beside(server, b)
+            quiet = max(quiet, self.quiet(server))
             if self.sanitized or seen["p99_us"] <= 2 * quiet:
                 return self.told(seen, quiet)
         raise failure(f"calls wait too long: {self.told(seen, quiet)}")
 
-    def quiet(self):
-        return 0 if self.sanitized else self.measure(min(1.0, self.seconds))["p99_us"]
+    def quiet(self, server):
+        if self.sanitized:
+            return 0
+        return self.measure(server, min(1.0, self.seconds))["p99_us"]
 
     def told(self, seen, quiet):
         counted = ", ".join(f"{n} {seen[n]}" for n in tally.names if seen[n])
@@ -146,38 +160,48 @@ class trial:
         return (f"p99 {seen['p99_us']:.0f} us{bar}, memory +{seen['grown'] / MIB:.1f} MiB, "
                 f"kept {seen['kept'] / MIB:.1f}; {counted}")
 
-    def beside(self, b):
+    def beside(self, server, b):
         """One attack, with all that has to hold but the latency."""
-        before, memory = self.server.holds(), self.server.memory()
-        self.server.forget_peak()
-        hostile = attack(self.server.address, b)
+        before, memory = server.holds(), server.memory()
+        server.forget_peak()
+        hostile = attack(server.address, b)
         try:
             hostile.begins(b)
             with concurrent.futures.ThreadPoolExecutor() as pool:
-                came = pool.submit(newcomer, self.server.url, self.deadline)
-                seen = self.measure(self.seconds)
+                came = pool.submit(newcomer, server)
+                seen = self.measure(server, self.seconds)
                 came.result()
         finally:
             hostile.stop()
-            self.server.require_alive()
+            server.require_alive()
         seen |= hostile.seen.values()
-        seen["grown"] = self.server.peak() - memory
+        seen["grown"] = server.peak() - memory
         allowed = (b.count * b.memory + SLACK) * (BY_SANITIZER if self.sanitized else 1)
         if seen["grown"] > allowed + memory / 10:
             raise failure(f"memory grew by {seen['grown'] / MIB:.1f} MiB, {allowed / MIB:.1f} are "
                           f"allowed: {seen}")
-        self.require_as_before(before)
-        seen["kept"] = self.server.memory() - memory
+        self.require_as_before(server, before)
+        seen["kept"] = server.memory() - memory
         return seen
 
-    def require_as_before(self, before):
+    def require_as_before(self, server, before):
         now = before
 
         def same():
             nonlocal now
-            now = self.server.holds()
+            now = server.holds()
             return now == before
         until(same, lambda: f"{before}, and after the attack {now}")
+
+    def give_up(self, where):
+        """After a failure the next behaviour finds a new server."""
+        if server := self.servers.pop(where, None):
+            server.__exit__()
+
+    def stop(self):
+        for server in self.servers.values():
+            with server:
+                server.stop()
 
 
 def run(t, chosen):
@@ -186,16 +210,12 @@ def run(t, chosen):
         try:
             said = t.run(b)
             skipped += said.startswith("skipped")
-        except (failure, AssertionError, subprocess.TimeoutExpired, OSError, EOFError) as e:
+        except (failure, remote_error, AssertionError, subprocess.SubprocessError, OSError) as e:
             failed += 1
             said = f"FAILED: {e}"
-            if t.server:
-                t.server.__exit__()
-                t.server = None
+            t.give_up(b.where)
         print(f"{b.name}: {said}", flush=True)
-    if t.server:
-        t.server.stop()
-        t.server.__exit__()
+    t.stop()
     return failed, skipped
 
 

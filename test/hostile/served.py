@@ -1,17 +1,25 @@
 """An oocrpcd to be hostile to: how to start it, what it holds, and how much memory it takes."""
+import base64
+import hashlib
+import hmac
 import json
 import os
 import pathlib
 import re
+import secrets
 import signal
+import socket
+import ssl
 import subprocess
 import tempfile
 import time
 
-from wire import mongo
-from oocrpc_base import client, connect, decode
+from wire import mongo, native
+from oocrpc_base import decode, remote_error
 
 PATIENCE = 30  # seconds until something that does not happen is a failure
+SHORT = {"handshake-timeout": "1s", "first-frame-timeout": "1s", "frame-timeout": "1s",
+         "idle-timeout": "1500ms", "write-timeout": "1s"}
 KEPT_BY_ASAN = 16  # MiB of freed memory
 
 
@@ -25,35 +33,119 @@ def until(true, what, seconds=PATIENCE):
     return value
 
 
-def command(url, body):
-    """The answer of a MongoDB command."""
-    with connect(url) as s, s.makefile("rb") as answer:
-        s.sendall(mongo.command(body, "admin"))
-        length = int.from_bytes(answer.read(4), "little")
-        return decode(answer.read(length - 4)[17:])
+class visitor:
+    """A connection of ours that asks what the server holds; a context manager."""
+
+    def __init__(self, server, framing):
+        self.framing, self.number = framing, 0
+        self.socket = socket.create_connection(server.address, PATIENCE)
+        if server.tls:
+            self.socket = server.tls.wrap_socket(self.socket, server_hostname="localhost")
+        self.stream = self.socket.makefile("rb")
+        if server.password:
+            self.log_in("good", server.password)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stream.close()
+        self.socket.close()
+
+    def call(self, method, *arguments):
+        self.socket.sendall(native.call(method, *arguments, id=1))
+        answer = decode(self.stream.read(int.from_bytes(self.stream.read(4), "big")))
+        if "error" in answer:
+            raise remote_error(**answer["error"])
+        return answer["reply"]
+
+    def command(self, body):
+        self.socket.sendall(mongo.command(body, "admin"))
+        length = int.from_bytes(self.stream.read(4), "little")
+        return decode(self.stream.read(length - 4)[17:])
+
+    def log_in(self, user, password):
+        """SCRAM-SHA-256, RFC 5802."""
+        first = f"n={user},r={secrets.token_hex(12)}"
+        answer = self.sasl(f"n,,{first}", starts=True)
+        nonce, salt, rounds = (part[2:] for part in answer.split(","))
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt),
+                                     int(rounds))
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        last = f"c=biws,r={nonce}"
+        proof = hmac.digest(hashlib.sha256(key).digest(), f"{first},{answer},{last}".encode(),
+                            "sha256")
+        proof = bytes(x ^ y for x, y in zip(key, proof))
+        self.sasl(f"{last},p={base64.b64encode(proof).decode()}", starts=False)
+
+    def sasl(self, payload, starts):
+        if self.framing is native:
+            how = ("oocrpc.sasl_start", "SCRAM-SHA-256") if starts else ("oocrpc.sasl_continue",)
+            return self.call(*how, payload)["payload"]
+        how = {"saslStart": 1, "mechanism": "SCRAM-SHA-256"} if starts else {
+            "saslContinue": 1, "conversationId": 1}
+        answer = self.command({**how, "payload": payload.encode(),
+                               "options": {"skipEmptyExchange": True}})
+        assert answer["ok"] == 1, answer
+        return answer["payload"].decode()
 
 
 class served:
     """A running oocrpcd; a context manager."""
 
-    def __init__(self, program, *options):
+    def __init__(self, program, where):
         self.directory = tempfile.TemporaryDirectory()
-        self.log = pathlib.Path(self.directory.name, "log")
-        self.errors = open(pathlib.Path(self.directory.name, "stderr"), "w+")
+        self.path = pathlib.Path(self.directory.name)
+        self.log = self.path / "log"
+        self.errors = open(self.path / "stderr", "w+")
+        self.tls, self.password, self.program = None, None, program
+        listen, options = "oocrpc://127.0.0.1:0", []
+        if where == "short":
+            known = words_of(program, "demo")
+            options = [w for name, v in SHORT.items() if name in known for w in (f"--{name}", v)]
+        if where == "login":
+            options = self.make_user()
+        if where == "tls":
+            listen, options = "oocrpcs://127.0.0.1:0", self.make_certificate()
         environment = {k: v for k, v in os.environ.items() if not k.startswith("OOCRPC_")}
         environment["ASAN_OPTIONS"] = ":".join(filter(None, (
             environment.get("ASAN_OPTIONS"), f"quarantine_size_mb={KEPT_BY_ASAN}")))
         self.process = subprocess.Popen(
-            [program, "--logfile", self.log, "--log-format", "json", "demo", "--listen",
-             "oocrpc://127.0.0.1:0", *options],
-            stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment)
-        ready = self.process.stdout.readline()
-        found = re.search(r"oocrpcs?://127.0.0.1:(\d+)", ready)
+            [program, "--logfile", self.log, "--log-format", "json", "demo", "--listen", listen,
+             *options], stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment)
+        found = re.search(r"127.0.0.1:(\d+)", self.process.stdout.readline())
         if not found:
             self.process.wait()
             raise AssertionError(f"oocrpcd does not start: {self.said()}")
         self.address = ("127.0.0.1", int(found[1]))
-        self.url = f"oocrpc://127.0.0.1:{found[1]}"
+
+    def make_user(self):
+        self.password = secrets.token_hex(8)
+        (self.path / "password").write_text(self.password + "\n")
+        users = self.path / "users.toml"
+        subprocess.run([self.program, "user", "add", "good", "--file", users, "--role", "admin",
+                        "--password-file", self.path / "password"], check=True,
+                       stdout=subprocess.DEVNULL)
+        return ["--users", users]
+
+    def make_certificate(self):
+        name = self.path / "certificate"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2",
+                        "-keyout", f"{name}.key", "-out", f"{name}.pem"], check=True,
+                       stderr=subprocess.DEVNULL)
+        self.tls = ssl.create_default_context(cafile=f"{name}.pem")
+        return ["--tls-certificate", f"{name}.pem", "--tls-key", f"{name}.key"]
+
+    def good_client(self, framing):
+        """The URL that a good client calls, and its options."""
+        user = "good@" if self.password else ""
+        scheme = "oocrpcs" if self.tls and framing is native else framing.scheme
+        end = "/?tls=true" if self.tls and framing is mongo else ""
+        options = ["--password-file", str(self.path / "password")] if self.password else []
+        options += ["--tls-ca", str(self.path / "certificate.pem")] if self.tls else []
+        return f"{scheme}://{user}127.0.0.1:{self.address[1]}{end}", options
 
     def __enter__(self):
         return self
@@ -109,9 +201,9 @@ class served:
 
     def holds(self):
         """All that has to be as it was once a peer has left; our own connections are part of it."""
-        with client(self.url) as c:
-            stats = c.call("demo.stats")
-            status = command(self.url, {"serverStatus": 1})
+        with visitor(self, native) as n, visitor(self, mongo) as m:
+            stats = n.call("demo.stats")
+            status = m.command({"serverStatus": 1})
             calls, tasks = self.dumped()
             return {"sockets": len(os.listdir(f"/proc/{self.process.pid}/fd")),
                     "connections": stats["connections"], "in flight": stats["in_flight"],
@@ -119,10 +211,10 @@ class served:
                     "suspended": status["oocrpc"]["suspended"], "calls": calls, "tasks": tasks}
 
 
-def options_of(program):
-    """The names of the options of `oocrpcd demo`."""
-    text = subprocess.run([program, "demo", "--help"], capture_output=True, text=True, check=True)
-    return set(re.findall(r"^\s+(?:-\w,)?--([a-z-]+)", text.stdout, re.M))
+def words_of(*command):
+    """The long options that a program tells."""
+    text = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^\s+(?:-\w,)?--([a-z-]+)", text, re.M))
 
 
 def is_sanitized(program):

@@ -110,20 +110,28 @@ def tls_reset_in_mid_record(f, peer):
         yield reset()
 
 
-def asked_again(version, letter):
-    """openssl's own client, which asks for new keys again and again."""
-    def run(address, tally):
-        command = ["openssl", "s_client", version, "-connect", f"{address[0]}:{address[1]}"]
-        while True:
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL) as client:
-                tally.add("opened")
-                try:
-                    while client.poll() is None:
-                        client.stdin.write(letter)
-                        client.stdin.flush()
-                        tally.add("sent")
-                except OSError:
-                    pass
-            tally.add("closed")
-    return run
+def ask_again(version, letter, address, tally):
+    """openssl's own client, which asks for new keys as often as it can."""
+    command = ["openssl", "s_client", version, "-connect", f"{address[0]}:{address[1]}"]
+    while True:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as client:
+            tally.add("opened")
+            try:
+                while client.poll() is None:
+                    client.stdin.write(letter)
+                    client.stdin.flush()
+                    tally.add("sent")
+            except OSError:
+                pass
+        tally.add("closed")
+
+
+@over_tls(1, READ, must={"closed": 1}, whole=True)
+def tls_renegotiation(address, tally):
+    ask_again("-tls1_2", b"R\n", address, tally)
+
+
+@over_tls(1, READ, must={"sent": 100}, whole=True)
+def tls_new_keys_again_and_again(address, tally):
+    ask_again("-tls1_3", b"K\n", address, tally)
