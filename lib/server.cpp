@@ -136,7 +136,8 @@ void server_core::begin(std::unique_ptr<byte_stream> bytes, const url& at) {
 /// Shakes hands with a peer, and serves it, while others are accepted.
 awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
                                      std::unique_ptr<byte_stream> bytes, url at) {
-    const auto peer = bytes->peer_address();
+    peer_info who;
+    who.address = bytes->peer_address();
     const auto within = self->options_.limit.handshake_timeout;
     std::optional<rpc_error> why;
     ++self->shaking_;
@@ -150,12 +151,12 @@ awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
     }
     --self->shaking_;
     if (!why && !self->abandoned_) co_return self->serve(std::move(bytes), at);
-    self->options_.registry->connections.leave(peer);
+    self->options_.registry->connections.leave(who.address);
     if (self->abandoned_) co_return;
     if (why->code() == errc::deadline_exceeded)
         why.emplace(errc::unavailable,
                     "TLS: no handshake within " + std::to_string(within.count()) + " ms");
-    if (self->options_.on_handshake_failed) self->options_.on_handshake_failed(at, peer, *why);
+    if (self->options_.on_handshake_failed) self->options_.on_handshake_failed(who, *why);
     self->tell_fewer();
 }
 

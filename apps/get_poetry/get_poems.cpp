@@ -21,6 +21,12 @@ struct job {
     std::optional<client> transform;
 };
 
+oocrpc::client_options options_of(const order& how) {
+    oocrpc::client_options options;
+    options.tls = how.tls;
+    return options;
+}
+
 /// A call that failed because we were told to stop is no failure of the server's.
 awaitable<void> throw_if_interrupted() {
     const auto state = co_await this_coro::cancellation_state;
@@ -29,7 +35,8 @@ awaitable<void> throw_if_interrupted() {
 }
 
 awaitable<std::string> download(const order& how, std::size_t from) {
-    const client server(co_await this_coro::executor, how.urls[from]);
+    const auto executor = co_await this_coro::executor;
+    const client server(executor, how.urls[from], options_of(how));
     auto get = poetry::get_poem.with(how.timeout);
     auto name = how.poem;
     co_return co_await server.call(std::move(get), std::move(name));
@@ -73,7 +80,8 @@ awaitable<void> get_one(const job& all, std::size_t from) {
 
 awaitable<std::size_t> get_poems(const order& how, display& to) {
     job all{how, to, std::nullopt};
-    if (!how.transform.empty()) all.transform.emplace(co_await this_coro::executor, how.transform);
+    const auto executor = co_await this_coro::executor;
+    if (!how.transform.empty()) all.transform.emplace(executor, how.transform, options_of(how));
     const progress_line shown(to, how.urls);
     std::vector<awaitable<void>> downloads;
     for (std::size_t i = 0; i < how.urls.size(); ++i) downloads.push_back(get_one(all, i));

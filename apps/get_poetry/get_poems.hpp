@@ -6,6 +6,7 @@
 
 #include <oocrpc/asio.hpp>
 #include <oocrpc/call_options.hpp>
+#include <oocrpc/tls_options.hpp>
 
 #include "display.hpp"
 
@@ -18,6 +19,7 @@ struct order {
     std::string transform;           ///< the URL of what transforms the poems; empty: nothing does
     std::string method = "transform.cummingsify";
     oocrpc::deadline timeout; ///< of each call
+    oocrpc::tls_client_options tls;
 };
 
 /// Downloads from all servers at once, transforms each poem as it comes, and shows it.

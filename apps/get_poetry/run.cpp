@@ -13,6 +13,7 @@
 #include "get_poems.hpp"
 #include "host/validators.hpp"
 #include "support/interruptible.hpp"
+#include "support/tls_arguments.hpp"
 
 namespace get_poetry {
 namespace {
@@ -63,8 +64,8 @@ void add_options(CLI::App& program, host::command& chosen) {
     const auto is_server = host::checked_by(check_url);
     program
         .add_option("URL", how->urls,
-                    "a poetry server: oocrpc://host:port, oocrpc+unix:///path,\n"
-                    "mongodb://host[:port]/[database]")
+                    "a poetry server: oocrpc://host:port, oocrpcs://host:port (TLS),\n"
+                    "oocrpc+unix:///path, mongodb://host[:port]/[database][?tls=true]")
         ->type_name("")
         ->required()
         ->check(is_server);
@@ -83,6 +84,7 @@ void add_options(CLI::App& program, host::command& chosen) {
             "how long a call may take: 500ms, 2s, 1m, or none (default 10s)")
         ->type_name("DURATION")
         ->check(host::checked_by(timeout_of));
+    oocrpc::apps::add_tls(program, how->tls);
     program.footer("Exit code: 0 all poems are there, 1 a download failed, 64 wrong usage,\n"
                    "74 output failed, 130 interrupted. A poem that cannot be transformed is\n"
                    "printed as it is, and is there.");

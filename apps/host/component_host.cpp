@@ -41,10 +41,15 @@ void component_host::set_limits(server_options& server) const {
 
 std::unique_ptr<component> component_host::serve(handler h, serve_options how) {
     h = limited(std::move(h), options().size("max-concurrent"), options().size("max-waiting"));
-    set_limits(how.server);
-    how.server.drain_timeout = drain_timeout_;
-    how.server.access = with_.access;
+    auto& server = how.server;
+    set_limits(server);
+    server.drain_timeout = drain_timeout_;
+    server.access = with_.access;
     if (how.urls.empty()) how.urls = options().texts("listen");
+    if (auto tls = make_tls(options(), how.urls)) {
+        tls_.push_back(tls);
+        server.tls = std::move(tls);
+    }
     auto named = how.name.empty() ? name() : how.name;
     auto made = std::make_unique<served>(std::move(named), with_, std::move(h), std::move(how));
     served_.push_back(made.get());

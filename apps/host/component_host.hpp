@@ -2,6 +2,7 @@
 
 #include "served.hpp"
 #include "settings.hpp"
+#include "tls_settings.hpp"
 
 namespace host {
 
@@ -25,6 +26,8 @@ class component_host final : public oocrpc::plugin_host {
     /// Where it is served, for the ready line.
     std::vector<std::string> addresses() const;
     const std::vector<std::string>& hints() const noexcept { return hints_; }
+    /// The certificates that its servers use.
+    const std::vector<std::shared_ptr<oocrpc::tls_server>>& tls() const noexcept { return tls_; }
 
   private:
     void set_limits(oocrpc::server_options& server) const;
@@ -33,6 +36,7 @@ class component_host final : public oocrpc::plugin_host {
     serving& with_;
     std::chrono::milliseconds drain_timeout_;
     std::vector<const served*> served_; // owned by the component that was made
+    std::vector<std::shared_ptr<oocrpc::tls_server>> tls_;
     std::vector<std::string> also_, hints_;
 };
 

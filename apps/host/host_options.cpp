@@ -120,7 +120,8 @@ constexpr option serving_table[] = {
     {.name = "listen",
      .type = url,
      .help = "Serve on oocrpc://HOST:PORT or oocrpc+unix:///PATH (MongoDB drivers, too), or on "
-             "mongodb://HOST:PORT (only them)",
+             "mongodb://HOST:PORT (only them); oocrpcs://HOST:PORT and "
+             "mongodb://HOST:PORT/?tls=true are encrypted",
      .repeated = true,
      .required = true},
     {.name = "max-connections",
@@ -217,6 +218,21 @@ constexpr option serving_table[] = {
      .fallback = "10m",
      .least = 0,
      .most = 1e6},
+    {.name = "tls-certificate",
+     .type = file,
+     .help = "The certificate of encrypted listeners in PEM, then those between it and its CA"},
+    {.name = "tls-key",
+     .type = file,
+     .help = "Its private key in PEM; default: in the file of the certificate"},
+    {.name = "tls-ca", .type = file, .help = "Who signs the certificates of clients, in PEM"},
+    {.name = "tls-client-certificates",
+     .help = "Whether clients show a certificate; one that is shown must be good",
+     .value_name = "WHETHER",
+     .fallback = "off",
+     .choices = "off|optional|required"},
+    {.name = "tls-optional",
+     .type = flag,
+     .help = "Also take connections that are not encrypted on encrypted listeners"},
 };
 
 constexpr option user_table[] = {

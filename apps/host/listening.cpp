@@ -45,7 +45,7 @@ void collect(const oocrpc::component& from, std::vector<wish>& all) {
         for (const auto* c : group->components()) collect(*c, all);
     if (const auto* l = dynamic_cast<const listening*>(&from))
         for (const auto& at : l->wanted())
-            all.push_back({from.path(), l->asks_who(), at, resolved(at)});
+            all.push_back({from.path(), l->asks_who(at), at, resolved(at)});
 }
 
 bool collide(const tcp::endpoint& a, const tcp::endpoint& b) {
@@ -84,14 +84,13 @@ std::string address_wanted_twice(const oocrpc::component_group& root) {
     return {};
 }
 
-std::string open_to_strangers(const oocrpc::component& what, bool login) {
+std::string open_to_strangers(const oocrpc::component& what) {
     std::vector<wish> all;
     collect(what, all);
     for (const auto& w : all)
-        if (!(login && w.asks_who) && !is_local(w))
-            return w.path + ": other machines reach " + shown(w) + ", and nobody has to log in" +
-                   (w.asks_who ? " (--users FILE)" : " to a text port") +
-                   "; --insecure allows that";
+        if (!w.asks_who && !is_local(w))
+            return w.path + ": other machines reach " + shown(w) +
+                   ", and nobody has to log in there (--users FILE); --insecure allows that";
     return {};
 }
 

@@ -12,8 +12,8 @@ namespace host {
 class listening {
   public:
     virtual std::vector<oocrpc::url> wanted() const = 0;
-    /// Whether nobody is served there who has not logged in, where users log in.
-    virtual bool asks_who() const = 0;
+    /// Whether nobody is served at that address who has not said who it is.
+    virtual bool asks_who(const oocrpc::url& at) const = 0;
 
   protected:
     ~listening() = default;
@@ -24,8 +24,7 @@ class listening {
 std::string address_wanted_twice(const oocrpc::component_group& root);
 
 /// Which address of a component, or of one within it, other machines reach while it serves anybody:
-/// what is wrong with that, or an empty text. `login` says that users log in. Host names are
-/// resolved, which may take a while.
-std::string open_to_strangers(const oocrpc::component& what, bool login);
+/// what is wrong with that, or an empty text. Host names are resolved, which may take a while.
+std::string open_to_strangers(const oocrpc::component& what);
 
 } // namespace host

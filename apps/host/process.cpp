@@ -206,6 +206,7 @@ awaitable<void> process::reload() {
         add(what, "added", done.added);
         add(what, "replaced", done.replaced);
         add(what, "removed", done.removed);
+        add(what, "renewed", done.renewed);
         add(what, "failed", done.failed);
         write(done.failed.empty() ? log_level::info : log_level::error, "reloaded", what);
     } catch (const std::exception&) {

@@ -111,18 +111,17 @@ server_options served::logged_options() const {
               {{"peer", who.address}, {"reason", why.what()}});
         if (then) then(who, why);
     };
+    options.on_handshake_failed = [=, then = std::move(options.on_handshake_failed)](
+                                      const peer_info& who, const rpc_error& why) {
+        write(log_level::warn, name, "handshake failed",
+              {{"peer", who.address}, {"reason", why.detail()}});
+        if (then) then(who, why);
+    };
     options.on_accept_error =
         [=, then = std::move(options.on_accept_error)](const url& at, const std::error_code& why) {
             write(log_level::warn, name, "accepting failed",
                   {{"listener", at.to_string()}, {"reason", why.message()}});
             if (then) then(at, why);
-        };
-    options.on_handshake_failed =
-        [=, then = std::move(options.on_handshake_failed)](const url& at, const std::string& peer,
-                                                           const rpc_error& why) {
-            write(log_level::warn, name, "a handshake failed",
-                  {{"listener", at.to_string()}, {"peer", peer}, {"reason", why.what()}});
-            if (then) then(at, peer, why);
         };
     options.on_refused = [=, then = std::move(options.on_refused)](
                              const url& at, const std::string& peer, std::size_t n) {
@@ -140,6 +139,11 @@ std::vector<url> served::wanted() const {
     std::vector<url> all;
     for (const auto& at : how_.urls) all.push_back(url::parse(at));
     return all;
+}
+
+bool served::asks_who(const url& at) const {
+    const auto& tls = how_.server.tls;
+    return with_.access || (at.tls && tls && tls->requires_certificates());
 }
 
 void served::listen(run_state& state) {

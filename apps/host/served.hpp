@@ -39,7 +39,7 @@ class served final : public oocrpc::component, public listening {
     /// Where it listens, while it runs.
     const std::vector<oocrpc::url>& addresses() const noexcept { return addresses_; }
     std::vector<oocrpc::url> wanted() const override;
-    bool asks_who() const override { return true; }
+    bool asks_who(const oocrpc::url& at) const override;
 
   protected:
     oocrpc::awaitable<void> on_start() override;

@@ -17,7 +17,7 @@ class text_component final : public oocrpc::task_component, public listening {
     text_component(std::string name, oocrpc::plugin_host& owner, oocrpc::host_port at,
                    text_function serve);
     std::vector<oocrpc::url> wanted() const override;
-    bool asks_who() const override { return false; }
+    bool asks_who(const oocrpc::url&) const override { return false; }
 
   protected:
     oocrpc::awaitable<void> on_start() override;

@@ -80,9 +80,7 @@ tree::member tree::make(const component_settings& s, const option_values& host) 
     } catch (...) {
         throw host::failure(software_error, of + "unknown");
     }
-    if (const auto why =
-            host.flag("insecure") ? "" : open_to_strangers(*m.what, serving_.access != nullptr);
-        !why.empty())
+    if (const auto why = host.flag("insecure") ? "" : open_to_strangers(*m.what); !why.empty())
         throw host::failure(bad_configuration, why);
     return m;
 }
@@ -96,6 +94,17 @@ std::vector<tree::member> tree::make_changed(const settings& next) {
     return made;
 }
 
+/// Of the components that go on.
+std::vector<renewed_files> tree::read_certificates(const std::vector<member>& made) const {
+    std::vector<renewed_files> all;
+    for (const auto& [name, host] : hosts_) {
+        if (std::ranges::any_of(made, [&](const member& m) { return m.host->name() == name; }))
+            continue;
+        for (auto& r : read_renewed(name, host->tls())) all.push_back(std::move(r));
+    }
+    return all;
+}
+
 /// What `next` takes from a component, others may have at once.
 void tree::announce_end(const std::vector<member>& made, const settings& next) {
     for (const auto& m : made) sockets_.will_end(m.host->name());
@@ -105,8 +114,13 @@ void tree::announce_end(const std::vector<member>& made, const settings& next) {
 
 awaitable<tree::changes> tree::reload(settings next) {
     auto made = make_changed(next);
+    auto renewed = read_certificates(made);
     announce_end(made, next);
     changes done;
+    for (auto& r : renewed) {
+        r.user->use(std::move(r.now));
+        done.renewed.push_back(r.name);
+    }
     std::vector<member> old;
     std::exception_ptr cancelled;
     try {

@@ -37,15 +37,17 @@ class tree {
     /// What reload() did.
     struct changes {
         std::vector<std::string> added, replaced, removed, failed;
+        std::vector<std::string> renewed; ///< others, whose certificates are new
     };
-    /// Makes the tree what `next` says; components whose settings are the same go on untouched.
+    /// Makes the tree what `next` says; components whose settings are the same go on untouched, but
+    /// for certificates whose files have new contents: their next connections get these.
     ///
     /// First all start that are new or replace another, on the sockets of those that go, wherever
     /// an address moves to; then those that go drain, side by side, for the drain timeout, after
     /// which they are cancelled. One that does not start leaves the old one running, unless another
     /// has its address by then. The order in which components were started stays. Throws a failure
-    /// where a plugin refuses its settings; then nothing has changed. Being cancelled cuts the
-    /// drain short.
+    /// where a plugin refuses its settings or a certificate cannot be used; then nothing has
+    /// changed. Being cancelled cuts the drain short.
     oocrpc::awaitable<changes> reload(settings next);
 
     const oocrpc::component_group& root() const noexcept { return root_; }
@@ -64,6 +66,7 @@ class tree {
 
     member make(const component_settings& s, const oocrpc::option_values& host);
     std::vector<member> make_changed(const settings& next);
+    std::vector<renewed_files> read_certificates(const std::vector<member>& made) const;
     void announce_end(const std::vector<member>& made, const settings& next);
     oocrpc::awaitable<void> put(member m, changes& done, std::vector<member>& old);
     void keep(const std::string& name, std::vector<member>& old);

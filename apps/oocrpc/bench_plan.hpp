@@ -8,6 +8,8 @@
 #include <oocrpc/bson.hpp>
 #include <oocrpc/call_options.hpp>
 
+#include "destination.hpp"
+
 namespace oocrpc::cli {
 
 /// What a benchmark does.
@@ -19,7 +21,7 @@ struct bench_plan {
                                                  : 0);
     }
 
-    std::string url;
+    destination server;
     std::string method;
     bson::value arguments; ///< encoded once, sent with every call
     call_options options;

@@ -8,6 +8,7 @@
 
 #include <oocrpc/call_options.hpp>
 
+#include "destination.hpp"
 #include "run.hpp"
 
 namespace oocrpc::cli {
@@ -24,8 +25,8 @@ void add_bson(CLI::App& program, local_command& chosen);
 
 // What several commands take.
 
-/// The positional URL, checked.
-void add_url(CLI::App& to, std::string& url);
+/// The positional URL and the options of TLS, checked.
+void add_destination(CLI::App& to, destination& server);
 /// The positional METHOD, checked.
 void add_method(CLI::App& to, std::string& method);
 /// The positional words after METHOD; read with as_typed().

@@ -11,7 +11,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct describe_command {
-    std::string url;
+    destination server;
     std::optional<std::string> method;
     deadline when;
     bool as_json = false;
@@ -25,7 +25,8 @@ template <class T> void print_json(const T& value) {
 }
 
 awaitable<exit_code> list(const describe_command& d) {
-    const client c(co_await this_coro::executor, d.url);
+    const auto executor = co_await this_coro::executor;
+    const client c(executor, d.server.url, d.server.how);
     auto method = built_in::list.with(d.when);
     const auto names = co_await c.call(std::move(method));
     if (d.as_json)
@@ -36,7 +37,8 @@ awaitable<exit_code> list(const describe_command& d) {
 }
 
 awaitable<exit_code> describe(const describe_command& d) {
-    const client c(co_await this_coro::executor, d.url);
+    const auto executor = co_await this_coro::executor;
+    const client c(executor, d.server.url, d.server.how);
     auto method = built_in::describe.with(d.when);
     const auto found = co_await c.call(std::move(method), d.method);
     if (d.as_json)
@@ -51,7 +53,7 @@ awaitable<exit_code> describe(const describe_command& d) {
 void add_list(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("list", "Print the names of a server's methods.");
     auto d = std::make_shared<describe_command>();
-    add_url(sub, d->url);
+    add_destination(sub, d->server);
     add_timeout(sub, d->when);
     sub.add_flag("--json", d->as_json, "an array in JSON");
     sub.callback([d, &chosen] { chosen = [d] { return list(*d); }; });
@@ -60,7 +62,7 @@ void add_list(CLI::App& program, command& chosen) {
 void add_describe(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("describe", "Print what methods take and return.");
     auto d = std::make_shared<describe_command>();
-    add_url(sub, d->url);
+    add_destination(sub, d->server);
     sub.add_option_function<std::string>(
         "METHOD", [d](const std::string& name) { d->method = as_typed(name); }, "only this one");
     add_timeout(sub, d->when);

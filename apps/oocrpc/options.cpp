@@ -4,6 +4,8 @@
 #include <oocrpc/client.hpp>
 #include <oocrpc/option.hpp>
 
+#include <support/tls_arguments.hpp>
+
 #include "commands.hpp"
 
 namespace oocrpc::cli {
@@ -37,12 +39,13 @@ deadline parse_timeout(const std::string& text) {
 
 } // namespace
 
-void add_url(CLI::App& to, std::string& url) {
-    to.add_option("URL", url,
-                  "where the server is: oocrpc://host:port, oocrpc+unix:///path,\n"
-                  "mongodb://host[:port]/[database]")
+void add_destination(CLI::App& to, destination& server) {
+    to.add_option("URL", server.url,
+                  "where the server is: oocrpc://host:port, oocrpcs://host:port (TLS),\n"
+                  "oocrpc+unix:///path, mongodb://host[:port]/[database][?tls=true]")
         ->required()
         ->check(check_url);
+    apps::add_tls(to, server.how.tls);
 }
 
 void add_method(CLI::App& to, std::string& method) {

@@ -15,7 +15,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct ping_command {
-    std::string url;
+    destination server;
     unsigned count = 4;
     std::chrono::milliseconds interval{1000};
     deadline when;
@@ -45,7 +45,8 @@ awaitable<void> round_trip(const client& c, deadline when) {
 awaitable<exit_code> ping(const ping_command& p) {
     using clock_type = std::chrono::steady_clock;
     auto start = clock_type::now();
-    const auto c = co_await connect(p.url);
+    auto connecting = connect(p.server.url, p.server.how);
+    const auto c = co_await std::move(connecting);
     print("connected to %s in %.3f ms", c.address().to_string().c_str(),
           to_ms(clock_type::now() - start));
     double least = 0, most = 0, sum = 0;
@@ -68,7 +69,7 @@ awaitable<exit_code> ping(const ping_command& p) {
 void add_ping(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("ping", "Measure round trips to a server.");
     auto p = std::make_shared<ping_command>();
-    add_url(sub, p->url);
+    add_destination(sub, p->server);
     sub.add_option("-c,--count", p->count, "how many round trips")
         ->type_name("N")
         ->capture_default_str()

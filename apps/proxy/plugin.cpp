@@ -37,6 +37,16 @@ constexpr option options[] = {
      .fallback = "4",
      .least = 1,
      .most = 1024},
+    {.name = "upstream-tls-ca",
+     .type = file,
+     .help = "Whom the proxy trusts to sign the certificates of encrypted upstreams, in PEM; "
+             "default: whom the system trusts"},
+    {.name = "upstream-tls-certificate",
+     .type = file,
+     .help = "The certificate that the proxy shows to them, in PEM"},
+    {.name = "upstream-tls-key",
+     .type = file,
+     .help = "Its private key; default: in the file of the certificate"},
     {.name = "cache",
      .help = "Serve the calls of this method from memory, for TTL, else 60s",
      .value_name = "METHOD[=TTL]",
@@ -119,6 +129,9 @@ std::shared_ptr<upstreams> add_upstreams(component_group& group, plugin_host& ho
     if (urls.empty()) throw ::host::failure(::host::usage_error, "--upstream is required");
     client_options how;
     how.connections = static_cast<std::size_t>(host.options().integer("upstream-connections"));
+    how.tls.ca = host.options().text("upstream-tls-ca");
+    how.tls.certificate = host.options().text("upstream-tls-certificate");
+    how.tls.key = host.options().text("upstream-tls-key");
     auto to = upstreams::make(host.executor(), urls, std::move(how));
     group.add<part>("upstreams", [to] { to->open(); }, [to] { to->close(); });
     return to;

@@ -43,8 +43,8 @@ struct server_options {
     /// Told of each connection, and of its end with the reason.
     std::function<void(const peer_info&)> on_connected;
     std::function<void(const peer_info&, const rpc_error&)> on_disconnected;
-    /// Told of a connection that ends before it is served, as its TLS handshake failed.
-    std::function<void(const url&, const std::string& peer, const rpc_error&)> on_handshake_failed;
+    /// Told of a connection that ends before it is served, and why.
+    std::function<void(const peer_info&, const rpc_error&)> on_handshake_failed;
     /// Told when accepting fails for a while, as for want of file descriptors; it goes on by
     /// itself.
     std::function<void(const url&, const std::error_code&)> on_accept_error;

@@ -40,6 +40,11 @@ class tls_server {
     /// with the reason; then, and where it is cancelled, the connection is closed. Where plain
     /// peers are accepted, it returns the stream as it is to those.
     awaitable<std::unique_ptr<byte_stream>> accept(std::unique_ptr<byte_stream> bytes) const;
+    /// Whether nobody gets in without a certificate of its own.
+    bool requires_certificates() const noexcept {
+        return options_.clients == client_certificates::required &&
+               options_.plain == plain_peers::refused;
+    }
 
   private:
     certificates current() const;

@@ -93,6 +93,36 @@ bool cancelled(const spawned& s) {
 
 TEST_SUITE("cached") {
 
+TEST_CASE("a private method is kept for each user, and a token is never shared") {
+    run([](asio::io_context& io) -> awaitable<void> {
+        origin from;
+        auto rules = rules_for();
+        rules.per_user.insert("m");
+        auto cache = make_cache(io, from, std::move(rules));
+        const auto as = [&](std::string method, std::string user,
+                            metadata meta = {}) -> awaitable<int> {
+            auto call = make_call(method, nullptr, std::move(meta));
+            const auto a = co_await cache->get(std::move(call), std::move(user));
+            co_return a.reply->body.as_int32();
+        };
+        CHECK(co_await as("m", "ada") == 1);
+        CHECK(co_await as("m", "bob") == 2);
+        CHECK(co_await as("m", "") == 3);
+        CHECK(co_await as("m", "ada") == 1);
+        CHECK(co_await as("m", "bob") == 2);
+        CHECK(co_await as("n", "ada") == 4); // public: one for all
+        CHECK(co_await as("n", "bob") == 4);
+        metadata ada{{"authorization", "Bearer ada"}}, bob{{"authorization", "Bearer bob"}};
+        CHECK(co_await as("n", "", ada) == 5);
+        CHECK(co_await as("n", "", bob) == 6);
+        CHECK(co_await as("n", "", ada) == 5);
+        const auto call = make_call("m", nullptr);
+        CHECK(cache->find(call, {}, "ada") != nullptr);
+        CHECK(cache->find(call, {}, "eve") == nullptr);
+        CHECK(cache->purge("m") == 3);
+    });
+}
+
 TEST_CASE("equal calls are answered from memory until the time to live has passed") {
     run([](asio::io_context& io, oocrpc::clock& time) -> awaitable<void> {
         origin from;
