@@ -31,8 +31,8 @@ awaitable<void> bench_load::work() {
 
 awaitable<void> bench_load::open(std::size_t connections) {
     for (std::size_t i = 0; i < connections; ++i) {
-        client_options options;
-        clients_.push_back(co_await oocrpc::connect(plan_.url, std::move(options)));
+        auto options = plan_.server.how;
+        clients_.push_back(co_await oocrpc::connect(plan_.server.url, std::move(options)));
     }
 }
 

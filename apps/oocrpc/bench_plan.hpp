@@ -6,11 +6,13 @@
 #include <oocrpc/bson.hpp>
 #include <oocrpc/call_options.hpp>
 
+#include <support/login.hpp>
+
 namespace oocrpc::cli {
 
 /// What a benchmark does.
 struct bench_plan {
-    std::string url;
+    apps::destination server;
     std::string method;
     bson::value arguments; ///< encoded once, sent with every call
     call_options options;

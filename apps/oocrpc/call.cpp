@@ -11,7 +11,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct call_command {
-    std::string url;
+    apps::destination server;
     std::string method;
     bson::value arguments;
     call_options options;
@@ -46,7 +46,7 @@ awaitable<void> print_result(const client& c, const call_command& call, message 
 }
 
 awaitable<exit_code> make_call(const call_command& call) {
-    client c(co_await this_coro::executor, call.url);
+    client c(co_await this_coro::executor, call.server.url, call.server.how);
     auto request = message::call(call.method, call.arguments);
     auto options = call.options;
     // Every method may be called as one that streams; the answer tells whether it does.
@@ -70,7 +70,7 @@ void add_call(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("call", "Call a method and print its result as JSON.");
     auto call = std::make_shared<call_command>();
     auto named = std::make_shared<std::string>();
-    add_url(sub, call->url);
+    add_server(sub, call->server);
     add_method(sub, call->method);
     auto* words = add_words(sub);
     auto* has_named =
@@ -90,6 +90,7 @@ void add_call(CLI::App& program, command& chosen) {
         const auto object = has_named->count() ? std::optional(as_typed(*named)) : std::nullopt;
         call->arguments = encode_arguments(as_typed(words->results()), object);
         call->options.meta = parse_metadata(as_typed(meta->results()));
+        call->server.find_password();
         chosen = [call] { return make_call(*call); };
     });
 }

@@ -10,7 +10,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct command_command {
-    std::string url;
+    apps::destination server;
     std::string name; ///< of the database, `.$cmd` behind it
     byte_buffer document;
     call_options options;
@@ -37,7 +37,7 @@ void print(const command_command& c, bson::value_view v, layout how) {
 }
 
 awaitable<exit_code> send_only(const command_command& c) {
-    const client server(co_await this_coro::executor, c.url);
+    const client server(co_await this_coro::executor, c.server.url, c.server.how);
     auto request = request_of(c);
     auto options = c.options;
     const auto sent = co_await server.exchange(std::move(request), std::move(options));
@@ -46,7 +46,7 @@ awaitable<exit_code> send_only(const command_command& c) {
 }
 
 awaitable<exit_code> send(const command_command& c) {
-    const client server(co_await this_coro::executor, c.url);
+    const client server(co_await this_coro::executor, c.server.url, c.server.how);
     auto request = request_of(c);
     auto options = c.options;
     // The documents of a cursor come as a stream, any other reply as its end.
@@ -86,7 +86,7 @@ void add_command(CLI::App& program, command& chosen) {
     auto c = std::make_shared<command_command>();
     auto database = std::make_shared<std::string>();
     auto document = std::make_shared<std::string>();
-    add_url(sub, c->url);
+    add_server(sub, c->server);
     sub.add_option("DB", *database, "the database, such as admin")->required();
     sub.add_option("DOCUMENT", *document, "the command, in JSON or Extended JSON")->required();
     add_timeout(sub, c->options.when);
@@ -98,6 +98,7 @@ void add_command(CLI::App& program, command& chosen) {
         if (as_typed(*database).empty()) throw usage_error("DB: a name is missing");
         c->name = as_typed(*database) + ".$cmd";
         c->document = encode(as_typed(*document));
+        c->server.find_password();
         chosen = [c] { return c->unacknowledged ? send_only(*c) : send(*c); };
     });
 }

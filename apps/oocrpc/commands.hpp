@@ -8,6 +8,8 @@
 
 #include <oocrpc/call_options.hpp>
 
+#include <support/login.hpp>
+
 #include "run.hpp"
 
 namespace oocrpc::cli {
@@ -24,8 +26,9 @@ void add_bson(CLI::App& program, local_command& chosen);
 
 // What several commands take.
 
-/// The positional URL, checked.
-void add_url(CLI::App& to, std::string& url);
+/// The positional URL, checked, and `--password-file`. Once the command line is read, the caller
+/// finds the password.
+void add_server(CLI::App& to, apps::destination& server);
 /// The positional METHOD, checked.
 void add_method(CLI::App& to, std::string& method);
 /// The positional words after METHOD; read with as_typed().

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include <oocrpc/bson.hpp>
-#include <oocrpc/client.hpp>
 #include <oocrpc/option.hpp>
 
 #include "commands.hpp"
@@ -13,8 +12,7 @@ constexpr char mark = '\x01';
 
 std::string check_url(const std::string& text) {
     try {
-        asio::io_context none;
-        const client checked(none.get_executor(), text); // which also reads the URL's options
+        apps::check_url(text);
     } catch (const rpc_error& e) {
         return e.detail();
     }
@@ -37,12 +35,16 @@ deadline parse_timeout(const std::string& text) {
 
 } // namespace
 
-void add_url(CLI::App& to, std::string& url) {
-    to.add_option("URL", url,
-                  "where the server is: oocrpc://host:port, oocrpc+unix:///path,\n"
-                  "mongodb://host[:port]/[database]")
+void add_server(CLI::App& to, apps::destination& server) {
+    to.add_option("URL", server.url,
+                  "where the server is: oocrpc://[user@]host:port, oocrpc+unix://[user@]/path,\n"
+                  "mongodb://[user@]host[:port]/[database]")
         ->required()
         ->check(check_url);
+    to.add_option("--password-file", server.password_file,
+                  "the user's password, instead of OOCRPC_PASSWORD_FILE, OOCRPC_PASSWORD\n"
+                  "or asking for it")
+        ->type_name("FILE");
 }
 
 void add_method(CLI::App& to, std::string& method) {

@@ -15,7 +15,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct ping_command {
-    std::string url;
+    apps::destination server;
     unsigned count = 4;
     std::chrono::milliseconds interval{1000};
     deadline when;
@@ -45,7 +45,8 @@ awaitable<void> round_trip(const client& c, deadline when) {
 awaitable<exit_code> ping(const ping_command& p) {
     using clock_type = std::chrono::steady_clock;
     auto start = clock_type::now();
-    const auto c = co_await connect(p.url);
+    auto how = p.server.how;
+    const auto c = co_await connect(p.server.url, std::move(how));
     print("connected to %s in %.3f ms", c.address().to_string().c_str(),
           to_ms(clock_type::now() - start));
     double least = 0, most = 0, sum = 0;
@@ -68,7 +69,7 @@ awaitable<exit_code> ping(const ping_command& p) {
 void add_ping(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("ping", "Measure round trips to a server.");
     auto p = std::make_shared<ping_command>();
-    add_url(sub, p->url);
+    add_server(sub, p->server);
     sub.add_option("-c,--count", p->count, "how many round trips")
         ->type_name("N")
         ->capture_default_str()
@@ -85,7 +86,10 @@ void add_ping(CLI::App& program, command& chosen) {
            "the pause between them (default 1s)")
         ->type_name("DURATION");
     add_timeout(sub, p->when);
-    sub.callback([p, &chosen] { chosen = [p] { return ping(*p); }; });
+    sub.callback([p, &chosen] {
+        p->server.find_password();
+        chosen = [p] { return ping(*p); };
+    });
 }
 
 } // namespace oocrpc::cli
