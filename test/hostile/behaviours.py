@@ -153,13 +153,14 @@ def ping_flood(f, peer):
     yield from again(f, f.ping)
 
 
-@hostile(16, READ + IN_FLIGHT, must=FLOOD)
+@hostile(8, READ + IN_FLIGHT, must=FLOOD)
 def oneway_flood(f, peer):
     yield from again(f, lambda i: f.oneway("demo.sleep_ms", 5, id=i))
 
 
-@hostile(16, READ + QUEUED + IN_FLIGHT)
+@hostile(8, READ + QUEUED + IN_FLIGHT)
 def sleepers(f, peer):
+    """Not as many as max-concurrent allows: then nobody's calls would run."""
     yield send(b"".join(f.call("demo.sleep_ms", 600_000, id=i) for i in range(1, 1400)))
     yield wait(FOREVER)
 

@@ -162,7 +162,7 @@ class trial:
 
     def beside(self, server, b):
         """One attack, with all that has to hold but the latency."""
-        before, memory = server.holds(), server.memory()
+        before, memory = server.rests(), server.memory()
         server.forget_peak()
         hostile = attack(server.address, b)
         try:

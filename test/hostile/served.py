@@ -202,13 +202,24 @@ class served:
     def holds(self):
         """All that has to be as it was once a peer has left; our own connections are part of it."""
         with visitor(self, native) as n, visitor(self, mongo) as m:
+            status = m.command({"serverStatus": 1})  # before the stats, so that both are counted
             stats = n.call("demo.stats")
-            status = m.command({"serverStatus": 1})
             calls, tasks = self.dumped()
             return {"sockets": len(os.listdir(f"/proc/{self.process.pid}/fd")),
                     "connections": stats["connections"], "in flight": stats["in_flight"],
                     "cursors": status["metrics"]["cursor"]["open"]["total"],
                     "suspended": status["oocrpc"]["suspended"], "calls": calls, "tasks": tasks}
+
+    def rests(self):
+        """What it holds when only we are there."""
+        held = {}
+
+        def alone():
+            nonlocal held
+            held = self.holds()
+            return held["connections"] == 2
+        until(alone, lambda: f"nobody is there but us: {held}")
+        return held
 
 
 def words_of(*command):
