@@ -1,4 +1,4 @@
-"""What the hostile behaviours are made of. Each is a script for one connection of a crowd (crowd.py),
+"""What hostile behaviours are made of. Each is a script for one connection of a crowd (crowd.py),
 with how many there are and what the limits of the server allow them to cost.
 
 `f` is the framing: wire.native or wire.mongo. `must` is what has to be counted before a behaviour

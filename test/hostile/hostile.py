@@ -10,6 +10,7 @@ import concurrent.futures
 import importlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -119,6 +120,9 @@ def newcomer(server):
 
 class trial:
     def __init__(self, arguments):
+        # For the server, too, which inherits them.
+        self.descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
         self.oocrpcd, self.oocrpc = arguments.oocrpcd, arguments.oocrpc
         self.sanitized = is_sanitized(self.oocrpcd)
         self.deadline = DEADLINE * (BY_SANITIZER if self.sanitized else 1)
@@ -140,7 +144,14 @@ class trial:
         finally:
             clients.kill()
 
+    def fitting(self, b):
+        """As many connections as this process may open."""
+        part = min(1, (self.descriptors - 500) / b.count)
+        return b._replace(count=int(b.count * part),
+                          must={name: int(n * part) or 1 for name, n in b.must.items()})
+
     def run(self, b):
+        b = self.fitting(b)
         if missing := KINDS[b.where] - self.options:
             return f"skipped: no --{', --'.join(sorted(missing))} yet"
         server = self.server(b.where)
