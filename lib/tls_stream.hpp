@@ -106,6 +106,7 @@ class tls_stream final : public byte_stream {
     void write(bytes from, std::shared_ptr<stream_user> user) override {
         connection_->write(from, std::move(user));
     }
+    std::size_t unsent() noexcept override { return connection_->below().unsent(); }
     void shutdown_send() noexcept override { connection_->shutdown_send(); }
     void close() noexcept override { connection_->close(); }
     bool hung_up() noexcept override { return connection_->hung_up(); }

@@ -1,8 +1,10 @@
+#include "support/mongodb.hpp"
 #include "support/served.hpp"
 #include "support/wire.hpp"
 
 #include <oocrpc/bson_json.hpp>
 #include <oocrpc/deadline.hpp>
+#include <oocrpc/mongodb_server_codec.hpp>
 #include <oocrpc/service.hpp>
 
 using namespace oocrpc;
@@ -507,6 +509,40 @@ TEST_CASE("elements count wherever in a document they are") {
     bson::put_document(nested, json::parse(R"({"a": {"b": [1, {"c": 2}]}, "d": {}})"));
     CHECK(!bson::validate(nested, 100, 6));
     CHECK(bson::validate(nested, 100, 5));
+}
+
+TEST_CASE("of a message of MongoDB's each document has its own elements") {
+    namespace m = oocrpc::test::mongodb;
+    const auto is_read = [](const std::string& data) {
+        mongodb_server_codec codec(16u << 20, 100, 10);
+        message out;
+        const auto d = codec.decode(m::view(data), out);
+        if (d.what == decoded::state::message) return true;
+        CHECK(d.reason.ends_with("document has too many elements"));
+        return false;
+    };
+    // insert and $db, and what the array holds beside itself.
+    const auto body = [](int n) {
+        json all = json::parse(R"({"insert": "x", "documents": [], "$db": "d"})");
+        for (int i = 0; i < n; ++i) all["documents"].push_back(json::object());
+        return m::msg(all.dump());
+    };
+    CHECK(is_read(body(7)));
+    CHECK(!is_read(body(8)));
+    const auto section = [](int documents, int each) {
+        json one = json::object();
+        for (int i = 0; i < each; ++i) one[std::to_string(i)] = i;
+        std::string all;
+        for (int i = 0; i < documents; ++i) all += m::document(one.dump());
+        const auto list = m::list_section("documents", all);
+        return m::msg(R"({"insert": "x", "$db": "d"})", 0, 7, list);
+    };
+    CHECK(is_read(section(100, 10)));
+    CHECK(!is_read(section(1, 11)));
+    // What was compressed counts as what was not: operation, size, no compressor.
+    const auto plain = body(8).substr(16);
+    CHECK(!is_read(m::message(2012, m::int32(2013) + m::int32(static_cast<int>(plain.size())) +
+                                        '\0' + plain)));
 }
 
 // memory
