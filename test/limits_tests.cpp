@@ -555,7 +555,8 @@ TEST_CASE("calls are overloaded while the connections of the process hold too mu
         auto& memory = *kept;
         const auto before = memory.used();
         {
-            guest g(co_await this_coro::executor, {}, std::move(options));
+            const auto ex = co_await this_coro::executor;
+            guest g(ex, {}, std::move(options));
             co_await g.say(call("big", "[1]", 1));
             co_await g.hear(R"({"reply": "x", "id": 1})");
             const auto held = memory.used();
@@ -583,7 +584,8 @@ TEST_CASE("a large message waits while memory is scarce, and goes on when there 
         options.memory = std::make_shared<memory_budget>(10 << 20);
         const auto kept = options.memory;
         auto& memory = *kept;
-        guest g(co_await this_coro::executor, {}, std::move(options));
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
         co_await g.say(ping);
         co_await g.hear(pong);
         memory.take(6 << 20);
@@ -607,7 +609,8 @@ TEST_CASE(
         const auto kept = options.memory;
         auto& memory = *kept;
         {
-            guest g(co_await this_coro::executor, {}, std::move(options));
+            const auto ex = co_await this_coro::executor;
+            guest g(ex, {}, std::move(options));
             memory.take(6 << 20);
             const std::string text(200'000, 'x');
             json body = json::parse(call("size", "[]", 1));
@@ -627,7 +630,8 @@ TEST_CASE("the arguments of a call that runs count until it has ended") {
         options.memory = std::make_shared<memory_budget>();
         const auto kept = options.memory;
         auto& memory = *kept;
-        guest g(co_await this_coro::executor, {}, std::move(options));
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
         co_await g.say(ping);
         co_await g.hear(pong);
         const auto before = memory.used();
