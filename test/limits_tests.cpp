@@ -440,7 +440,8 @@ TEST_CASE("a client that gives up many calls at once tells of them at a rate tha
         seen at;
         connection_options theirs;
         theirs.accepted = true;
-        linked w(co_await this_coro::executor, nullptr, make_service(at), {}, std::move(theirs));
+        const auto ex = co_await this_coro::executor;
+        linked w(ex, nullptr, make_service(at), {}, std::move(theirs));
         constexpr int calls = 300;
         std::vector<std::unique_ptr<call_probe>> all;
         for (int i = 0; i < calls; ++i) {
