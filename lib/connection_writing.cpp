@@ -9,8 +9,7 @@ namespace {
 
 // A write buffer that one large message has blown up is given back.
 constexpr std::size_t kept_write = 256 << 10;
-// What a stream is given at once: no less than TLS encrypts at once, as that has to follow. A peer
-// that takes so much within write_timeout reads.
+// What a stream is given at once. A peer that takes so much within write_timeout reads.
 constexpr std::size_t write_piece = 64 << 10;
 
 } // namespace
