@@ -243,16 +243,8 @@ awaitable<std::unique_ptr<byte_stream>> client_core::reach(url one) {
 awaitable<std::unique_ptr<byte_stream>> client_core::dial(url one) {
     auto bytes = co_await connect_stream(one, made_);
     if (!tls_) co_return std::move(bytes);
-    try {
-        auto encrypting = tls_->connect(std::move(bytes), one);
-        co_return co_await with_deadline(options_.limit.handshake_timeout, std::move(encrypting),
-                                         made_);
-    } catch (const rpc_error& e) {
-        if (e.code() != errc::deadline_exceeded) throw;
-    }
-    throw rpc_error(errc::unavailable,
-                    one.to_string() + ": TLS: no handshake within " +
-                        std::to_string(options_.limit.handshake_timeout.count()) + " ms");
+    const auto within = options_.limit.handshake_timeout;
+    co_return co_await tls_->connect(std::move(bytes), std::move(one), within);
 }
 
 void client_core::connected(slot& s, connection_ptr c) {

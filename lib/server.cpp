@@ -4,7 +4,6 @@
 
 #include "protocols.hpp"
 #include <oocrpc/clock.hpp>
-#include <oocrpc/deadline.hpp>
 #include <oocrpc/detail/suspension.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/task_group.hpp>
@@ -142,12 +141,11 @@ awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
                                      std::unique_ptr<byte_stream> bytes, url at) {
     peer_info who;
     who.address = bytes->peer_address();
-    const auto within = self->options_.limit.handshake_timeout;
     std::optional<rpc_error> why;
     ++self->shaking_;
     try {
-        auto handshake = self->options_.tls->accept(std::move(bytes));
-        bytes = co_await with_deadline(within, std::move(handshake));
+        const auto within = self->options_.limit.handshake_timeout;
+        bytes = co_await self->options_.tls->accept(std::move(bytes), within);
         if (!self->abandoned_) self->serve(std::move(bytes), at);
     } catch (const rpc_error& e) {
         why = e;
@@ -158,9 +156,6 @@ awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
     if (!why && !self->abandoned_) co_return;
     self->options_.registry->connections.leave(who.address);
     if (self->abandoned_) co_return;
-    if (why->code() == errc::deadline_exceeded)
-        why.emplace(errc::unavailable,
-                    "TLS: no handshake within " + std::to_string(within.count()) + " ms");
     if (self->options_.on_handshake_failed) self->options_.on_handshake_failed(who, *why);
     self->tell_fewer();
 }

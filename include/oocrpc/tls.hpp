@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 
+#include <oocrpc/limits.hpp>
 #include <oocrpc/stream.hpp>
 #include <oocrpc/tls_options.hpp>
 #include <oocrpc/url.hpp>
@@ -38,9 +40,12 @@ class tls_server {
     void use(certificates next);
 
     /// Makes an encrypted stream of a connection that was accepted. Throws rpc_error(unavailable)
-    /// with the reason; then, and where it is cancelled, the connection is closed. Where plain
-    /// peers are accepted, it returns the stream as it is to those.
-    awaitable<std::unique_ptr<byte_stream>> accept(std::unique_ptr<byte_stream> bytes) const;
+    /// with the reason, also when the handshake takes longer than `within`; then, and where it is
+    /// cancelled, the connection is closed. Where plain peers are accepted, it returns their
+    /// streams as they are.
+    awaitable<std::unique_ptr<byte_stream>>
+    accept(std::unique_ptr<byte_stream> bytes,
+           std::chrono::milliseconds within = limits().handshake_timeout) const;
     /// Whether nobody gets in without a certificate of its own.
     bool requires_certificates() const noexcept {
         return options_.clients == client_certificates::required &&
@@ -65,10 +70,10 @@ class tls_client {
     tls_client(const tls_client&) = delete;
 
     /// Makes an encrypted stream of a connection to `to`, whose host the certificate must name, in
-    /// its SAN. Throws rpc_error(unavailable) with the URL and the reason; then, and where it is
-    /// cancelled, the connection is closed.
-    awaitable<std::unique_ptr<byte_stream>> connect(std::unique_ptr<byte_stream> bytes,
-                                                    url to) const;
+    /// its SAN. Otherwise as tls_server::accept(); what it throws says the URL, too.
+    awaitable<std::unique_ptr<byte_stream>>
+    connect(std::unique_ptr<byte_stream> bytes, url to,
+            std::chrono::milliseconds within = limits().handshake_timeout) const;
 
   private:
     const bool check_host_;
