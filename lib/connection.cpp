@@ -16,6 +16,12 @@ constexpr std::size_t most_read = 256 << 10;
 // After so many messages of a read, what they were answered leaves: the peer need not wait for the
 // rest. A write costs about as much as ten of them.
 constexpr std::size_t early_answers = 32;
+// Messages of a connection in one turn of the loop. Those that have sent more than that share this
+// number, so that others wait for them no longer the more there are, but each has the least.
+constexpr std::size_t turn_messages = 64;
+constexpr std::size_t least_turn = 4;
+// What they are answered leaves once it is as much as this: a write for each turn would cost more.
+constexpr std::size_t early_bytes = 2048;
 // A message up to this size is read however little memory there is.
 constexpr std::size_t small_message = 64 << 10;
 
@@ -62,6 +68,7 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
 
 connection::~connection() {
     if (runners_) runners_->close();
+    set_behind(false);
     if (list_) list_->remove(*this);
     if (options_.memory) options_.memory->give_back(accounted_);
 }
@@ -138,10 +145,12 @@ void connection::process() {
     }
     in_batch_ = false;
     if (state_ == state::closed) return;
-    write_out();
+    if (!behind_ || out_.size() >= early_bytes) write_out();
     close_if_idle();
     if (state_ == state::closed || state_ == state::flushing) return;
     account();
+    if (behind_) return asio::post(executor_, [self = shared_from_this()] { self->process(); });
+    if (!read_paused_) in_.consume(std::exchange(taken_, 0));
     if (!read_paused_ && starved()) read_paused_ = paused_for_handlers_ = true;
     if (read_paused_ && paused_for_handlers_) arm(batch_time_ + hang_up_check);
     if (read_paused_) return;
@@ -150,12 +159,9 @@ void connection::process() {
 }
 
 void connection::decode_all() {
-    struct eaten { // also where a message's receiver throws
-        byte_buffer& in;
-        std::size_t size = 0;
-        ~eaten() { in.consume(size); }
-    } done{in_};
     needed_ = 0;
+    set_behind(false);
+    const auto turn = list_ ? std::max(turn_messages / (list_->behind() + 1), least_turn) : 1;
     std::size_t messages = 0;
     while (state_ == state::open || state_ == state::draining) {
         read_paused_ = must_pause();
@@ -163,8 +169,9 @@ void connection::decode_all() {
             frame_since_ = time_point::max(); // it is we who keep it waiting
             break;
         }
+        if (messages >= turn && taken_ < in_.size()) return set_behind(true);
         message m;
-        auto d = codec_->decode(bytes(in_).subspan(done.size), m);
+        auto d = codec_->decode(bytes(in_).subspan(taken_), m);
         if (d.what == decoded::state::malformed) return violation(std::move(d.reason), d.code);
         if (d.what == decoded::state::other) {
             adopt(codec_->successor());
@@ -172,15 +179,21 @@ void connection::decode_all() {
         }
         if (d.what == decoded::state::incomplete) {
             needed_ = d.size;
-            watch_frame(in_.size() - done.size);
+            watch_frame(in_.size() - taken_);
             break;
         }
-        done.size += d.size;
+        taken_ += d.size; // also where its receiver throws
         heard_ = true;
         frame_since_ = time_point::max();
         on_message(m);
         if (++messages == early_answers) write_out();
     }
+}
+
+void connection::set_behind(bool yes) noexcept {
+    if (behind_ == yes || !list_) return;
+    behind_ = yes;
+    list_->count_behind(yes);
 }
 
 bool connection::must_pause() noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <unordered_set>
 
@@ -34,11 +35,18 @@ class connection_list : public asio::execution_context::service {
     }
     std::vector<suspended_call> suspended();
 
+    /// How many have more to do than they get done in a turn of the loop.
+    std::size_t behind() const noexcept { return behind_.load(std::memory_order_relaxed); }
+    void count_behind(bool one_more) noexcept {
+        behind_.fetch_add(one_more ? 1 : std::size_t(-1), std::memory_order_relaxed);
+    }
+
   private:
     void shutdown() override;
 
     std::mutex mutex_;
     std::unordered_set<connection*> all_;
+    std::atomic<std::size_t> behind_{0};
 };
 
 } // namespace oocrpc::detail

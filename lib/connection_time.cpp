@@ -11,6 +11,8 @@ namespace {
 
 // How long a peer may take to read the last bytes before the connection closes all the same.
 constexpr std::chrono::seconds linger_time{5};
+// How often within write_timeout to look whether a peer has read something.
+constexpr int looks_at_write = 4;
 
 std::string text_of(std::chrono::milliseconds span) {
     return std::to_string(span.count()) + " ms";
@@ -42,7 +44,7 @@ void connection::on_timer() {
     end_where_idle(now);
     if (read_paused_ && paused_for_handlers_ && state_ != state::flushing) {
         if (stream_->hung_up()) return on_peer_gone(asio::error::eof);
-        if (!must_pause() && !starved()) process();
+        if (!starved()) process(); // which finds out whether it goes on
     }
     if (state_ != state::closed) arm(next_look(now));
 }
@@ -75,7 +77,9 @@ time_point connection::next_look(time_point now) const {
         if (!c.cancelled_) next = std::min(next, c.deadline_.at);
     });
     next = std::min(next, after(frame_since_, frame_span()));
-    next = std::min(next, after(stuck_since_, limit().write_timeout));
+    if (stuck_since_ != time_point::max())
+        next = std::min(next, std::min(after(stuck_since_, limit().write_timeout),
+                                       after(now, limit().write_timeout / looks_at_write)));
     if (options_.accepted && state_ == state::open)
         next = std::min(next, after(batch_time_, limit().idle_timeout));
     return next;
@@ -121,9 +125,9 @@ bool connection::is_frame_late(time_point now) {
 }
 
 bool connection::is_write_stuck(time_point now) noexcept {
-    if (now < after(stuck_since_, limit().write_timeout)) return false;
+    if (stuck_since_ == time_point::max()) return false;
     const auto at = stream_->unsent();
-    if (at == stuck_at_) return true;
+    if (at == stuck_at_) return now >= after(stuck_since_, limit().write_timeout);
     stuck_since_ = now;
     stuck_at_ = at;
     return false;

@@ -47,13 +47,13 @@ void connection::write_out() {
 
 /// A piece after the other, so that it shows whether the peer reads.
 void connection::write_rest() {
-    stuck_since_ = clock_.now();
-    stuck_at_ = stream_->unsent();
-    arm(after(stuck_since_, options_.limit.write_timeout));
     const auto rest = bytes(leaving_).subspan(left_);
     const auto piece = rest.first(std::min(rest.size(), write_piece));
     left_ += piece.size();
     stream_->write(piece, shared_from_this());
+    stuck_since_ = clock_.now();
+    stuck_at_ = stream_->unsent();
+    arm(next_look(stuck_since_));
 }
 
 void connection::forget_written(byte_buffer& b) {

@@ -33,6 +33,7 @@ class replayed_stream final : public byte_stream {
     void write(bytes from, std::shared_ptr<stream_user> user) override {
         rest_->write(from, std::move(user));
     }
+    std::size_t unsent() noexcept override { return rest_->unsent(); }
     void shutdown_send() noexcept override { rest_->shutdown_send(); }
     void close() noexcept override {
         *open_ = false;

@@ -144,13 +144,14 @@ awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
     try {
         auto handshake = self->options_.tls->accept(std::move(bytes));
         bytes = co_await with_deadline(within, std::move(handshake));
+        if (!self->abandoned_) self->serve(std::move(bytes), at);
     } catch (const rpc_error& e) {
         why = e;
     } catch (const std::exception& e) {
         why.emplace(errc::unavailable, e.what());
     }
     --self->shaking_;
-    if (!why && !self->abandoned_) co_return self->serve(std::move(bytes), at);
+    if (!why && !self->abandoned_) co_return;
     self->options_.registry->connections.leave(who.address);
     if (self->abandoned_) co_return;
     if (why->code() == errc::deadline_exceeded)

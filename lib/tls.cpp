@@ -31,6 +31,7 @@ tls_server::certificates tls_server::read() const {
 }
 
 void tls_server::use(certificates next) {
+    if (!next) return; // nothing has changed
     const std::lock_guard lock(mutex_);
     current_.swap(next);
 }

@@ -213,6 +213,7 @@ tls_info tls_engine::info() const {
     tls_info all;
     all.version = SSL_get_version(ssl_.get());
     all.cipher = SSL_get_cipher_name(ssl_.get());
+    all.resumed = SSL_session_reused(ssl_.get()) == 1;
     if (const auto* shown = SSL_get0_peer_certificate(ssl_.get())) {
         all.subject = subject_of(*shown);
         all.names = names_of(*shown);

@@ -12,6 +12,7 @@ namespace oocrpc::detail {
 namespace {
 
 constexpr std::size_t most_shown = 10;
+constexpr std::size_t longest_shown = 255; // as a name of DNS
 
 struct bio_free {
     void operator()(BIO* b) const noexcept { BIO_free(b); }
@@ -74,7 +75,10 @@ std::vector<std::string> names_of(const X509& certificate) {
 std::string listed(const std::vector<std::string>& names) {
     std::string all;
     for (std::size_t i = 0; i < std::min(names.size(), most_shown); ++i)
-        all += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+        all += (i == 0                  ? ""
+                : i + 1 == names.size() ? " and "
+                                        : ", ") +
+               names[i].substr(0, longest_shown);
     if (names.size() > most_shown) all += " and others";
     return all.empty() ? "no name" : all;
 }

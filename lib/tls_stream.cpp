@@ -154,7 +154,7 @@ void tls_connection::flush() {
 /// stream once all is written loses nothing.
 std::size_t tls_connection::try_write(bytes from) noexcept {
     if (closed_ || ended_ || writing_ || !drain()) return 0;
-    auto done = std::exchange(ahead_, 0);
+    auto done = skip_ahead(from);
     while (done < from.size()) {
         const auto piece = from.subspan(done, std::min(from.size() - done, most_encrypted));
         if (!engine_.write(piece)) break; // write() tells
@@ -167,9 +167,16 @@ std::size_t tls_connection::try_write(bytes from) noexcept {
     return done;
 }
 
+/// How much of what is to be written has been encrypted before.
+std::size_t tls_connection::skip_ahead(bytes from) noexcept {
+    const auto n = std::min(ahead_, from.size());
+    ahead_ -= n;
+    return n;
+}
+
 void tls_connection::write(bytes from, std::shared_ptr<stream_user> user) {
     writer_ = std::move(user);
-    rest_ = from.subspan(std::exchange(ahead_, 0));
+    rest_ = from.subspan(skip_ahead(from));
     if (writing_ || (!closed_ && !ended_ && advance())) return;
     const auto ec = ended_ ? asio::error::broken_pipe : std::error_code();
     asio::post(below_->get_executor(), [self = shared_from_this(), ec] { self->end_write(ec); });
@@ -216,7 +223,8 @@ void tls_connection::shutdown_send() noexcept {
 void tls_connection::close() noexcept {
     if (std::exchange(closed_, true) || !below_) return;
     // What does not fit into the stream below now is lost, as nobody waits for it.
-    if (!writing_ && drain() && ending_ == ending::done && !ended_) engine_.end();
+    const bool can_end = ending_ == ending::done && !ended_ && !engine_.failed();
+    if (!writing_ && drain() && can_end) engine_.end();
     if (!writing_ && !drain()) send();
     below_->close();
 }

@@ -40,6 +40,9 @@ class tls_connection final : public stream_user,
     void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user);
     std::size_t try_write(bytes from) noexcept;
     void write(bytes from, std::shared_ptr<stream_user> user);
+    std::size_t unsent() const noexcept {
+        return rest_.size() + engine_.out.size() + leaving_.size() + below_->unsent();
+    }
     void shutdown_send() noexcept;
     void close() noexcept;
     bool hung_up() noexcept { return engine_.peer_ended() || below_->hung_up(); }
@@ -69,6 +72,7 @@ class tls_connection final : public stream_user,
     void flush();
     void send();
     bool advance();
+    std::size_t skip_ahead(bytes from) noexcept;
     void end_write(std::error_code ec);
 
     std::unique_ptr<byte_stream> below_;
@@ -106,6 +110,7 @@ class tls_stream final : public byte_stream {
     void write(bytes from, std::shared_ptr<stream_user> user) override {
         connection_->write(from, std::move(user));
     }
+    std::size_t unsent() noexcept override { return connection_->unsent(); }
     void shutdown_send() noexcept override { connection_->shutdown_send(); }
     void close() noexcept override { connection_->close(); }
     bool hung_up() noexcept override { return connection_->hung_up(); }

@@ -322,6 +322,32 @@ TEST_CASE("a base peer may pipeline ten thousand calls whose handlers end in ano
     });
 }
 
+TEST_CASE("a peer that sends without end leaves each turn of the loop to the others, too") {
+    run([]() -> awaitable<void> {
+        constexpr int calls = 20'000;
+        constexpr int most_in_a_turn = 100;
+        seen l;
+        handler h = make_service(l);
+        const auto ex = co_await this_coro::executor;
+        scripted w(ex, std::move(h));
+        std::string all;
+        for (int i = 0; i < calls; ++i) all += frame(call("add", "[1, 2]"));
+        script steps{send_bytes{std::move(all)}};
+        auto playing = w.theirs.play(std::move(steps));
+        spawned peer(ex, std::move(playing));
+        int most = 0;
+        while (l.begun < calls) {
+            const int before = l.begun;
+            co_await asio::post(ex, use_awaitable);
+            most = std::max(most, l.begun - before);
+        }
+        CHECK(most <= most_in_a_turn);
+        rpc_error why(errc::unavailable, "over");
+        w.mine->close(why);
+        co_await settle();
+    });
+}
+
 TEST_CASE("a peer that does not read its answers is not read from, until it reads") {
     run([]() -> awaitable<void> {
         connection_options options;

@@ -118,8 +118,9 @@ TEST_CASE("a call from elsewhere that is cancelled as soon as it is made ends at
                            ended = true;
                            text = e && is_cancelled(e) ? "cancelled" : "something else";
                        }));
-        for (int turns = 0; !ended; ++turns) {
-            if (turns < 4) stop.emit(asio::cancellation_type::terminal);
+        int turns = 0;
+        while (!ended) {
+            if (turns++ < 4) stop.emit(asio::cancellation_type::terminal);
             co_await asio::post(use_awaitable);
         }
     };

@@ -129,6 +129,11 @@ void add_bench(CLI::App& program, command& chosen) {
     };
     number("-c,--connections", plan->connections, 100'000, "connections, of all threads together");
     number("-i,--in-flight", plan->in_flight, 65'536, "calls in flight on each connection");
+    sub.add_option("--rate", plan->rate,
+                   "begin so many calls a second, on all connections together, instead of each as "
+                   "soon as the one before it is answered")
+        ->type_name("N")
+        ->check(CLI::Range(0.001, 1e9));
     number("--threads", plan->threads, 1024, "threads with an event loop each");
     seconds("-d,--duration", plan->seconds, "how long to measure");
     seconds("--warmup", plan->warmup, "how long to call before that");

@@ -1,5 +1,7 @@
 #include "bench_lane.hpp"
 
+#include <algorithm>
+
 namespace oocrpc::cli {
 namespace {
 
@@ -22,6 +24,7 @@ bench_lane::bench_lane(client& c, const bench_plan& plan, const std::atomic<benc
       phase_(phase),
       counts_(counts),
       executor_(loop_of(c)),
+      interval_(plan.interval()),
       pause_(executor_) {}
 
 void bench_lane::start() {
@@ -32,6 +35,23 @@ void bench_lane::start() {
 void bench_lane::call() {
     client_.async_call(message::call(plan_.method, plan_.arguments), plan_.options,
                        on_answer{this, executor_});
+}
+
+void bench_lane::next(std::chrono::steady_clock::time_point now) {
+    if (interval_ == interval_.zero()) {
+        begin_ = now;
+        return call();
+    }
+    begin_ += interval_;
+    call_when_due(now);
+}
+
+void bench_lane::call_when_due(std::chrono::steady_clock::time_point now) {
+    if (phase_.load(std::memory_order_relaxed) == bench_phase::stop) return done_.fire();
+    if (begin_ <= now) return call();
+    const std::chrono::milliseconds notice_the_end(100);
+    pause_.arm(std::min(begin_, now + notice_the_end),
+               [this] { call_when_due(std::chrono::steady_clock::now()); });
 }
 
 void bench_lane::answered(std::error_code ec, const message& answer) {
@@ -46,8 +66,7 @@ void bench_lane::answered(std::error_code ec, const message& answer) {
         count(counts_.calls);
     }
     if (phase == bench_phase::stop) return done_.fire();
-    begin_ = end;
-    if (ec != errc::unavailable) return call();
+    if (ec != errc::unavailable) return next(end);
     // Without a connection an error costs no time at all; leave the processor to the server.
     const std::chrono::milliseconds patience(10);
     pause_.arm(end + patience, [this] { start(); });

@@ -25,7 +25,9 @@ struct bench_counts {
     std::optional<rpc_error> first_error;
 };
 
-/// One call in flight after the other, until the phase is `stop`.
+/// One call in flight after the other, until the phase is `stop`. With a rate a call begins when it
+/// is due, also for what it is said to take: one that has to wait for a slow one before it counts
+/// that wait, as it would for a caller of its own.
 ///
 /// Completion handlers and no coroutine: measured, that is a quarter less processor time for a call
 /// than a coroutine that awaits exchange(), and a measuring client should not be the bottleneck.
@@ -50,6 +52,8 @@ class bench_lane {
     };
 
     void call();
+    void next(std::chrono::steady_clock::time_point now);
+    void call_when_due(std::chrono::steady_clock::time_point now);
     void answered(std::error_code ec, const message& answer);
 
     client& client_;
@@ -57,6 +61,7 @@ class bench_lane {
     const std::atomic<bench_phase>& phase_;
     bench_counts& counts_;
     asio::io_context::executor_type executor_;
+    const std::chrono::nanoseconds interval_;
     std::chrono::steady_clock::time_point begin_;
     timer pause_;
     promise<void> done_;

@@ -79,14 +79,17 @@ std::string_view reply_cache::prefix_of(std::string_view method, bson::value_vie
 std::string_view reply_cache::key_of(const message& call, const metadata& meta,
                                      std::string_view user) {
     prefix_of(call.method, call.body);
-    const auto append = [this](const std::string* text) {
+    for (const auto& name : rules_.vary) {
+        const auto* text = meta.find(name);
         key_.push_back(text != nullptr);
         if (text) append_text(key_, *text);
-    };
-    // Somebody who brings a token may be answered what others are not.
-    append(meta.find("authorization"));
-    for (const auto& name : rules_.vary) append(meta.find(name));
+    }
     if (!rules_.per_user.empty() && rules_.per_user.contains(call.method)) append_text(key_, user);
+    // Somebody who brings a token may be answered what others are not.
+    if (const auto* token = meta.find("authorization")) {
+        append_text(key_, *token);
+        token_seen_ = true;
+    }
     return text_of(key_);
 }
 
@@ -204,7 +207,8 @@ std::size_t reply_cache::purge(std::string_view method) {
 std::size_t reply_cache::purge(std::string_view method, bson::value_view arguments) {
     const auto prefix = prefix_of(method, arguments);
     detach_flights(prefix);
-    if (rules_.vary.empty()) return cache_.erase(prefix) ? 1 : 0;
+    const bool exact = rules_.vary.empty() && rules_.per_user.empty() && !token_seen_;
+    if (exact) return cache_.erase(prefix) ? 1 : 0;
     return cache_.erase_method(method, prefix);
 }
 

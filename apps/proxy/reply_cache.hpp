@@ -120,6 +120,7 @@ class reply_cache : public std::enable_shared_from_this<reply_cache> {
     cache cache_;
     flights flights_;
     counters counted_;
+    bool token_seen_ = false;
     byte_buffer key_; // of the call that is being looked up
 };
 

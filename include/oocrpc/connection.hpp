@@ -155,6 +155,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void adapt(std::size_t size);
     void process();
     void decode_all();
+    void set_behind(bool yes) noexcept;
     void adopt(std::unique_ptr<oocrpc::codec> next);
     void log_in(std::string user);
     void on_message(message& m);
@@ -254,6 +255,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::size_t stuck_at_ = 0;                   // while the system kept so many bytes
 
     byte_buffer in_;
+    std::size_t taken_ = 0;       // bytes of it that are decoded
     std::size_t read_size_ = 256; // what a read offers; adapts to what arrives
     std::size_t small_reads_ = 0;
     std::size_t needed_ = 0;            // bytes that the next frame takes, where that is known
@@ -276,6 +278,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     bool writing_ = false;
     bool flush_posted_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded
+    bool behind_ = false;   // it has sent more than is its share of a turn of the loop
     bool read_paused_ = false;
     bool paused_for_handlers_ = false; // nothing is being read or written: look for a hang-up
     bool ready_told_ = false;

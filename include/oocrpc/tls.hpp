@@ -33,7 +33,8 @@ class tls_server {
     /// Reads the files again, which may have been renewed under their names; null where they are
     /// the same. Throws as the constructor does; what is in use stays.
     certificates read() const;
-    /// Connections that come from now on get these; those that are there keep what they have.
+    /// Connections that come from now on get these, unless they are null; those that are there keep
+    /// what they have.
     void use(certificates next);
 
     /// Makes an encrypted stream of a connection that was accepted. Throws rpc_error(unavailable)

@@ -94,7 +94,7 @@ bool cancelled(const spawned& s) {
 TEST_SUITE("cached") {
 
 TEST_CASE("a private method is kept for each user, and a token is never shared") {
-    run([](asio::io_context& io) -> awaitable<void> {
+    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
         origin from;
         auto rules = rules_for();
         rules.per_user.insert("m");

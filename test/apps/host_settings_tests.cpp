@@ -116,8 +116,21 @@ TEST_CASE("what is required and missing is named with its component") {
 
 TEST_CASE("the serving options have the library's defaults") {
     const oocrpc::option_values v(host::serving_options());
-    CHECK(v.size("max-in-flight") == oocrpc::limits().max_in_flight);
-    CHECK(v.size("max-connections") == oocrpc::server_options().max_connections);
+    const oocrpc::limits each;
+    CHECK(v.size("max-in-flight") == each.max_in_flight);
+    CHECK(v.size("max-streams") == each.max_streams);
+    CHECK(v.size("max-cancels") == each.max_cancels);
+    CHECK(v.size("max-message") == each.max_message);
+    CHECK(v.size("max-elements") == each.max_elements);
+    CHECK(v.size("max-queued") == each.max_queued);
+    CHECK(v.duration("first-frame-timeout") == each.first_frame_timeout);
+    CHECK(v.duration("frame-timeout") == each.frame_timeout);
+    CHECK(v.size("frame-rate") == each.frame_rate);
+    CHECK(v.duration("write-timeout") == each.write_timeout);
+    CHECK(v.duration("idle-timeout") == each.idle_timeout);
+    const oocrpc::server_options all;
+    CHECK(v.size("max-connections") == all.max_connections);
+    CHECK(v.size("max-connections-per-address") == all.max_connections_per_address);
     const oocrpc::option_values h(host::host_options());
     CHECK(h.duration("drain-timeout") == oocrpc::server_options().drain_timeout);
 }

@@ -334,6 +334,18 @@ class cli(unittest.TestCase):
                                delta=told["calls"] / 100 + 1)
         self.assertLessEqual(told["p50_us"], told["p999_us"])
 
+    def test_bench_with_a_rate_makes_no_more_calls(self):
+        code, out, err = run("bench", self.url, "demo.add", "2", "3", "-c", "2", "--rate", "200",
+                             "-d", "0.5", "--warmup", "0", "--json")
+        self.assertEqual((code, err), (0, ""))
+        self.assertTrue(10 <= json.loads(out)["calls"] <= 102, out)
+
+    def test_bench_with_a_rate_counts_what_a_call_waits_for_the_one_before_it(self):
+        code, out, err = run("bench", self.url, "demo.sleep_ms", "50", "--rate", "100", "-d", "0.5",
+                             "--warmup", "0", "--json")
+        self.assertEqual((code, err), (0, ""))
+        self.assertGreater(json.loads(out)["p90_us"], 3 * 50e3)  # the tenth was due 0.4 s before
+
     def test_bench_for_a_person_has_no_live_line_in_a_file(self):
         code, out, err = run("bench", self.url, "demo.add", "2", "3", "-d", "0.1", "--warmup", "0")
         self.assertEqual((code, err), (0, ""))

@@ -6,7 +6,11 @@
 #include <oocrpc/bson_json.hpp>
 #include <oocrpc/bson_parse.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <set>
 
 #ifdef OOCRPC_HAVE_LIBBSON
@@ -17,6 +21,7 @@ namespace fuzz {
 namespace {
 
 using namespace oocrpc::bson;
+using oocrpc::byte_buffer;
 
 /// All that can be reached, by the elements; counts them.
 std::size_t walk(oocrpc::bytes document) {
@@ -70,15 +75,84 @@ void beside_nlohmann(oocrpc::bytes document) {
     require(to_json({type::document, document}) == theirs, "nlohmann reads the same");
 }
 
-void beside_libbson([[maybe_unused]] oocrpc::bytes document, [[maybe_unused]] bool valid) {
 #ifdef OOCRPC_HAVE_LIBBSON
+/// What libbson does not see: it has another limit, skips inner documents that are none, and leaves
+/// out options of regular expressions that it does not know, and is lax with old types.
+constexpr std::string_view missed[] = {
+    "documents are nested too deeply", "document does not end with NUL",
+    "regex options are not UTF-8",
+    "string does not end with NUL", // of a DBPointer
+};
+
+using owned_text = std::unique_ptr<char, void (*)(void*)>;
+owned_text written(const bson_t& document) {
+    return {bson_as_canonical_extended_json(&document, nullptr), bson_free};
+}
+
+/// `fault` is what we say.
+void beside_libbson(oocrpc::bytes document, const std::optional<fault>& fault) {
     bson_t theirs;
     const auto flags =
         static_cast<bson_validate_flags_t>(BSON_VALIDATE_UTF8 | BSON_VALIDATE_UTF8_ALLOW_NULL);
-    const bool taken = bson_init_static(&theirs, document.data(), document.size()) &&
+    const bool valid = bson_init_static(&theirs, document.data(), document.size()) &&
                        bson_validate(&theirs, flags, nullptr);
-    if (valid) require(taken, "what we take, libbson takes");
+    if (!fault) return require(valid, "what we take, libbson takes");
+    // Not all texts are looked at before they are written.
+    if (!valid || !written(theirs)) return;
+    require(std::ranges::find(missed, fault->what) != std::end(missed),
+            "what libbson takes, we take");
+}
+
+/// Of the options of regular expressions libbson writes those that it knows, once, and some texts
+/// only up to a NUL.
+bool libbson_writes_all(std::string_view text) {
+    if (text.find("\\u0000") != text.npos) return false;
+    constexpr std::string_view key = "\"options\":\"";
+    while (true) {
+        const auto at = text.find(key);
+        if (at == text.npos) return true;
+        text.remove_prefix(at + key.size());
+        const auto options = text.substr(0, text.find('"'));
+        if (options.find_first_not_of("ilmsux") != options.npos) return false;
+        if (std::ranges::adjacent_find(options, std::greater_equal()) != options.end())
+            return false;
+    }
+}
+
+/// Each reads what the other writes, as the same document.
+void texts_beside_libbson(oocrpc::bytes document, const std::string& ours) {
+    byte_buffer back;
+    bson_t theirs;
+    if (!libbson_writes_all(ours)) return;
+    require(bson_init_static(&theirs, document.data(), document.size()), "it is a document");
+    const auto text = written(theirs);
+    require(text != nullptr, "libbson writes what it has taken");
+    put_document(back, parse(text.get()));
+    require(std::ranges::equal(oocrpc::bytes(back), document), "we read what libbson writes");
+    const std::unique_ptr<bson_t, void (*)(bson_t*)> read(
+        bson_new_from_json(reinterpret_cast<const std::uint8_t*>(ours.data()),
+                           static_cast<ssize_t>(ours.size()), nullptr),
+        bson_destroy);
+    if (!read && validate(document, 90)) return; // its reader goes less deep
+    require(read != nullptr, "libbson reads what we write");
+    require(std::ranges::equal(oocrpc::bytes(bson_get_data(read.get()), read->len), document),
+            "as the same document");
+}
+#else
+void beside_libbson(oocrpc::bytes, const std::optional<fault>&) {}
+void texts_beside_libbson(oocrpc::bytes, const std::string&) {}
 #endif
+
+/// Whether the text is read back as the same: its keys may look like a wrapper, and of the values
+/// that are no number one is written.
+bool comes_back(oocrpc::bytes document, const std::string& text) {
+    byte_buffer back;
+    try {
+        put_document(back, parse(text));
+    } catch (const oocrpc::rpc_error&) {
+        return false;
+    }
+    return std::ranges::equal(oocrpc::bytes(back), document);
 }
 
 void converted(oocrpc::bytes document) {
@@ -89,6 +163,7 @@ void converted(oocrpc::bytes document) {
     const auto text = to_text(all, json_mode::canonical);
     const auto tree = to_json(all, json_mode::canonical);
     require(to_text(tree, json_mode::canonical) == text, "both ways lead to the same text");
+    if (comes_back(document, text)) texts_beside_libbson(document, text);
     try {
         put_document(once, tree);
         require(!validate(once), "what is written is valid");
@@ -104,7 +179,7 @@ void converted(oocrpc::bytes document) {
 
 void bson(oocrpc::bytes data) {
     const auto fault = validate(data);
-    beside_libbson(data, !fault);
+    beside_libbson(data, fault);
     if (fault) {
         require(fault->offset <= data.size() && !fault->what.empty(), "a fault has a place");
         return;

@@ -18,11 +18,15 @@ struct target {
 std::span<const target> targets();
 
 void bson(oocrpc::bytes data);
+void configuration(oocrpc::bytes data); // where the programs are built
+void dispatcher(oocrpc::bytes data);
 void extended_json(oocrpc::bytes data);
 void mongodb_client(oocrpc::bytes data);
+void mongodb_compressed(oocrpc::bytes data);
 void mongodb_server(oocrpc::bytes data);
 void native_codec(oocrpc::bytes data);
 void scram(oocrpc::bytes data);
+void session(oocrpc::bytes data);
 void url(oocrpc::bytes data);
 
 inline std::string_view text_of(oocrpc::bytes data) {

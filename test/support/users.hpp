@@ -39,8 +39,12 @@ inline user_store make_users() {
 /// What an encrypted connection says of its peer.
 inline std::shared_ptr<const tls_info> encrypted(std::string subject = {},
                                                  std::vector<std::string> names = {}) {
-    return std::make_shared<const tls_info>(
-        tls_info{"TLSv1.3", "TLS_AES_128_GCM_SHA256", std::move(subject), std::move(names)});
+    auto info = std::make_shared<tls_info>();
+    info->version = "TLSv1.3";
+    info->cipher = "TLS_AES_128_GCM_SHA256";
+    info->subject = std::move(subject);
+    info->names = std::move(names);
+    return info;
 }
 
 /// Access control that writes down who tried to log in.

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""Hostile peers beside a good client: hostile.py OOCRPCD OOCRPC [--seconds N] [--list] [NAME...]
+
+For each behaviour a process full of hostile connections is let loose on `oocrpcd demo`, for its
+share of the seconds, while `oocrpc bench` calls it over both framings, 500 times a second each. See
+README.md for what has to hold.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import login_behaviours
+import tls_behaviours
+from behaviours import ALL, MIB
+from crowd import crowd, peer, tally
+from oocrpc_base import remote_error
+from served import is_sanitized, served, until, visitor, words_of
+from wire import mongo, native
+
+RATE = 500  # calls a second of each good client
+DEADLINE = 5  # seconds that a good call may take
+BY_SANITIZER = 4  # times that, and times the memory: red zones, and what is kept after it was freed
+WARM_UP = 0.3
+TRIES = 3  # the machine is not ours alone: a latency is too long when it is so each time
+NICE = 10  # of the hostile process
+SLACK = 8 * MIB  # what the allocator keeps of what was freed, and the log
+# What a server needs for it to be of that kind: options of oocrpcd, and of oocrpc.
+KINDS = {"plain": set(), "short": {"first-frame-timeout"}, "login": {"users", "password-file"},
+         "tls": {"tls-certificate", "tls-ca"}}
+
+
+class failure(Exception):
+    """What a behaviour has shown."""
+
+
+class good_clients:
+    """One for each framing. What they saw is there when they end."""
+
+    def __init__(self, program, server, seconds, deadline):
+        self.programs = []
+        for framing in (native, mongo):
+            url, options = server.good_client(framing)
+            self.programs.append(subprocess.Popen(
+                [program, "bench", url, "demo.add", "2", "3", "--rate", str(RATE), "--timeout",
+                 f"{deadline}s", "--warmup", str(WARM_UP), "-d", str(seconds), "--json", *options],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+
+    def finish(self):
+        """The worse of both; an error is a failure."""
+        reports = []
+        for p in self.programs:
+            out, err = p.communicate(timeout=60)
+            if p.returncode or err or json.loads(out)["errors"]:
+                raise failure(f"a good call failed: {out.strip()} {err.strip()}")
+            reports.append(json.loads(out))
+        return {name: max(r[name] for r in reports) for name in ("p50_us", "p99_us", "p999_us")} | {
+            "calls": min(r["calls"] for r in reports)}
+
+    def kill(self):
+        for p in self.programs:
+            p.kill()
+            p.wait()
+
+
+class attack:
+    """The hostile process, with the least priority: on a machine with few processors it is the
+    server's fairness that counts, not the kernel's."""
+
+    def __init__(self, address, b):
+        self.seen = tally()
+        for number in range(0 if b.whole else 8):  # what is made once is made here, with all priority
+            next(b.script(b.framing, peer(number, b.reads)))
+        self.pid = os.fork()
+        if self.pid:
+            os.setpgid(self.pid, self.pid)
+            return
+        try:
+            os.setpgid(0, 0)
+            os.nice(NICE)
+            if b.whole:
+                b.script(address, self.seen)
+            crowd(address, self.seen, b.addresses).run(b.count, lambda p: b.script(b.framing, p), b.reads)
+        except BaseException as e:
+            print(f"{b.name}: {e!r}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(1)
+
+    def begins(self, b):
+        def enough():
+            seen = self.seen.values()
+            return all(seen[name] >= n for name, n in b.must.items())
+        until(enough, lambda: f"{b.must} in {self.seen.values()}")
+
+    def stop(self):
+        ended, _ = os.waitpid(self.pid, os.WNOHANG)
+        if ended:
+            raise failure("the hostile process broke")
+        os.killpg(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+def newcomer(server):
+    """Whoever comes now has to be let in, and answered."""
+    try:
+        with visitor(server, native) as v:
+            if v.call("demo.add", 2, 3) != 5:
+                raise failure("a newcomer got a wrong answer")
+    except OSError as e:
+        raise failure(f"a newcomer was not served: {e!r}") from e
+
+
+class trial:
+    def __init__(self, arguments):
+        self.oocrpcd, self.oocrpc = arguments.oocrpcd, arguments.oocrpc
+        self.sanitized = is_sanitized(self.oocrpcd)
+        self.deadline = DEADLINE * (BY_SANITIZER if self.sanitized else 1)
+        self.options = words_of(self.oocrpcd) | words_of(self.oocrpcd, "demo") | words_of(
+            self.oocrpc, "bench")
+        self.seconds = max(0.5, arguments.seconds / len(arguments.chosen))
+        self.servers = {}
+
+    def server(self, where):
+        if where not in self.servers:
+            self.servers[where] = served(self.oocrpcd, where)
+            self.measure(self.servers[where], 0.5)  # what is made once is made now
+        return self.servers[where]
+
+    def measure(self, server, seconds):
+        clients = good_clients(self.oocrpc, server, seconds, self.deadline)
+        try:
+            return clients.finish()
+        finally:
+            clients.kill()
+
+    def run(self, b):
+        if missing := (KINDS[b.where] | set(b.needs)) - self.options:
+            return f"skipped: no --{', --'.join(sorted(missing))} yet"
+        server = self.server(b.where)
+        quiet = self.quiet(server)
+        for i in range(TRIES):
+            seen = self.beside(server, b)
+            quiet = max(quiet, self.quiet(server))
+            if self.sanitized or seen["p99_us"] <= 2 * quiet:
+                return self.told(seen, quiet)
+        raise failure(f"calls wait too long: {self.told(seen, quiet)}")
+
+    def quiet(self, server):
+        if self.sanitized:
+            return 0
+        return self.measure(server, min(1.0, self.seconds))["p99_us"]
+
+    def told(self, seen, quiet):
+        counted = ", ".join(f"{n} {seen[n]}" for n in tally.names if seen[n])
+        bar = "" if self.sanitized else f" (quiet {quiet:.0f})"
+        return (f"p99 {seen['p99_us']:.0f} us{bar}, memory +{seen['grown'] / MIB:.1f} MiB, "
+                f"kept {seen['kept'] / MIB:.1f}; {counted}")
+
+    def beside(self, server, b):
+        """One attack, with all that has to hold but the latency."""
+        before, memory = server.holds(), server.memory()
+        server.forget_peak()
+        hostile = attack(server.address, b)
+        try:
+            hostile.begins(b)
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                came = pool.submit(newcomer, server)
+                seen = self.measure(server, self.seconds)
+                came.result()
+        finally:
+            hostile.stop()
+            server.require_alive()
+        seen |= hostile.seen.values()
+        seen["grown"] = server.peak() - memory
+        allowed = (b.count * b.memory + SLACK) * (BY_SANITIZER if self.sanitized else 1)
+        if seen["grown"] > allowed + memory / 10:
+            raise failure(f"memory grew by {seen['grown'] / MIB:.1f} MiB, {allowed / MIB:.1f} are "
+                          f"allowed: {seen}")
+        self.require_as_before(server, before)
+        seen["kept"] = server.memory() - memory
+        return seen
+
+    def require_as_before(self, server, before):
+        now = before
+
+        def same():
+            nonlocal now
+            now = server.holds()
+            return now == before
+        until(same, lambda: f"{before}, and after the attack {now}")
+
+    def give_up(self, where):
+        """After a failure the next behaviour finds a new server."""
+        if server := self.servers.pop(where, None):
+            server.__exit__()
+
+    def stop(self):
+        for server in self.servers.values():
+            with server:
+                server.stop()
+
+
+def run(t, chosen):
+    failed = skipped = 0
+    for b in chosen:
+        try:
+            said = t.run(b)
+            skipped += said.startswith("skipped")
+        except (failure, remote_error, AssertionError, subprocess.SubprocessError, OSError) as e:
+            failed += 1
+            said = f"FAILED: {e}"
+            t.give_up(b.where)
+        print(f"{b.name}: {said}", flush=True)
+    t.stop()
+    return failed, skipped
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("oocrpcd", type=os.path.abspath)
+    parser.add_argument("oocrpc", type=os.path.abspath)
+    parser.add_argument("names", nargs="*", help="behaviours, or the beginnings of their names")
+    parser.add_argument("--seconds", type=float, default=60, help="in all (default: 60)")
+    parser.add_argument("--list", action="store_true", help="name the behaviours, and do nothing")
+    a = parser.parse_intermixed_args()
+    a.chosen = [b for b in ALL if not a.names or b.name.startswith(tuple(a.names))]
+    if a.list:
+        print(*(b.name for b in a.chosen), sep="\n")
+        return
+    failed, skipped = run(trial(a), a.chosen)
+    print(f"{len(a.chosen) - failed - skipped} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+main()
