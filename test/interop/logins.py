@@ -22,7 +22,8 @@ UNTRUSTED = "error: .*(certificate|TLS handshake failed)"
 
 ENCRYPTED, PLAIN, BY_NAME, OTHER_NAME = "encrypted", "plain", "localhost", "other"
 TLS = {"tls": "true", "tlsCAFile": "{test-CA}"}
-SOON = {"serverSelectionTimeoutMS": "4000"}
+# In milliseconds. mongosh alone would wait for 2 seconds, which loaded machines may need for TLS.
+WAIT, SOON = {"serverSelectionTimeoutMS": "30000"}, {"serverSelectionTimeoutMS": "4000"}
 X509 = {**TLS, "authMechanism": "MONGODB-X509", "authSource": "$external"}
 
 
@@ -36,7 +37,7 @@ class login:
                  **options):
         self.name, self.expected, self.to = name, expected, to
         self.user, self.password, self.mechanism = user, password, mechanism
-        self.options = {**(TLS if to == ENCRYPTED else {}), **options}
+        self.options = {**WAIT, **(TLS if to == ENCRYPTED else {}), **options}
 
 
 def by(mechanism, **how):

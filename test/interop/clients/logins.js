@@ -1,9 +1,11 @@
-// Logins instead of cases: of each URL in the file OOCRPC_LOGINS it is told what came of it, all at
-// the same time, as login_test.py wants to know it.
+// Logins instead of cases: of each URL in the file OOCRPC_LOGINS it is told what came of it, of some
+// at the same time, as login_test.py wants to know it.
 'use strict';
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { tell } = require('./support.js');
+
+const AT_A_TIME = 8;
 
 // Errors of a server have numbers as codes, those of OpenSSL have words. Why no server could be
 // selected is known of each server.
@@ -17,8 +19,7 @@ function described(e) {
 // closes what it opened.
 async function runLogins(use) {
   const lines = fs.readFileSync(process.env.OOCRPC_LOGINS, 'utf8').trimEnd().split('\n');
-  await Promise.all(lines.map(async (line) => {
-    const [name, url] = line.split('\t');
+  const tryLogin = async (name, url) => {
     try {
       await use(url, async (call) => {
         assert.equal((await call('admin', { ping: 1 })).ok, 1);
@@ -28,6 +29,9 @@ async function runLogins(use) {
     } catch (e) {
       tell(`login ${name} ${described(e)}`);
     }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
+    while (lines.length) await tryLogin(...lines.shift().split('\t'));
   }));
 }
 

@@ -1,6 +1,7 @@
 """Logins instead of cases: what came of each URL of a file, all tried at the same time."""
 import concurrent.futures
 import pathlib
+import sys
 
 import pymongo
 from pymongo import errors
@@ -21,7 +22,7 @@ def outcome(url):
 def try_login(line):
     name, url = line.split("\t")
     text = " ".join(outcome(url).split())
-    print("login", name, text[:300], flush=True)
+    sys.stdout.write(f"login {name} {text[:300]}\n")  # at once, which print() does not
 
 
 def run_logins(path):
