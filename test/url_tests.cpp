@@ -125,8 +125,6 @@ TEST_CASE("a user is read, percent-decoded, and written back") {
         CHECK(url::parse(text).to_string() == text);
     CHECK(url::parse("oocrpc://%40l%3Ace@a:1").user == "@l:ce");
     CHECK(url::parse("oocrpc+unix://me@/tmp/a@b").user == "me");
-    CHECK(url::parse("oocrpcs://me@a:1").user == "me");
-    CHECK(url::parse("oocrpcs://me@a:1").to_string() == "oocrpcs://me@a:1");
     CHECK(url::parse("oocrpc+unix://me@/tmp/a@b").path == "/tmp/a@b");
     CHECK(url::parse("oocrpc+unix:///tmp/a@b").user == "");
     for (auto* text :

@@ -3,10 +3,11 @@
 
 usage: login_test.py CLIENT OOCRPCD PACKAGES [COMMAND...]
 
-The arguments are those of interop_test.py. The client gets logins, a line `NAME<tab>URL` each, in
+The arguments are those of interop_test.py; the client may also be our own `oocrpc`. The client gets logins, a line `NAME<tab>URL` each, in
 the file OOCRPC_LOGINS. With each it connects, calls `ping` and `add`, and prints a line of what
 came of it: `login NAME ok`, `login NAME code N: TEXT` for an error of the server, or
-`login NAME error: TEXT`. Afterwards it runs some of its cases as a user who has logged in.
+`login NAME error: TEXT`. Afterwards it runs some of its cases, if it has any, as a user who has
+logged in.
 """
 import json
 import pathlib
@@ -17,7 +18,7 @@ import tempfile
 
 from demo_server import demo_server
 from interop_test import CLIENTS, find_command, run, start, verdict
-from logins import LOGINS, PASSWORDS, UNSUPPORTED, site
+from logins import LOGINS, NATIVE_LOGINS, PASSWORDS, UNSUPPORTED, site
 
 # With a login the cases do not change; these depend on connections, and how many there are.
 OVER_TLS = """
@@ -37,10 +38,15 @@ class judge(verdict):
 
     def __init__(self, client):
         known = UNSUPPORTED.get(client, {})
-        self.over_tls = [case for case in OVER_TLS
-                         if client != "mongosh" or case not in NOT_OF_MONGOSH]
-        self.logins = {one.name: one for one in LOGINS if one.name not in known}
-        super().__init__([*self.logins, *self.over_tls, *NOT_ENCRYPTED], CLIENTS[client].may_skip)
+        table = LOGINS if client in CLIENTS else LOGINS + NATIVE_LOGINS
+        self.logins = {one.name: one for one in table if one.name not in known}
+        self.over_tls, self.not_encrypted = [], []
+        if client in CLIENTS:
+            self.over_tls = [case for case in OVER_TLS
+                             if client != "mongosh" or case not in NOT_OF_MONGOSH]
+            self.not_encrypted = NOT_ENCRYPTED
+        may_skip = CLIENTS[client].may_skip if client in CLIENTS else set()
+        super().__init__([*self.logins, *self.over_tls, *self.not_encrypted], may_skip)
         for name, why in known.items():
             self.note("skip", name, why)
 
@@ -81,11 +87,12 @@ def main(name, oocrpcd, packages, *replacement):
             at.ports = server.ports
             file = at.write_logins(judged.logins.values())
             finished = [
-                run_client(command, at.good_url(), packages, server, judged, OOCRPC_LOGINS=file),
-                run_client(command, at.good_url(), packages, server, judged,
-                           OOCRPC_CASES=",".join(judged.over_tls)),
-                run_client(command, at.good_url(encrypted=False), packages, server, judged,
-                           OOCRPC_CASES=",".join(NOT_ENCRYPTED))]
+                run_client(command, at.good_url(), packages, server, judged, OOCRPC_LOGINS=file)]
+            for url, some in ((at.good_url(), judged.over_tls),
+                              (at.good_url(encrypted=False), judged.not_encrypted)):
+                if some:
+                    finished.append(run_client(command, url, packages, server, judged,
+                                               OOCRPC_CASES=",".join(some)))
         finally:
             code = server.stop()
         check_log(judged, at.log)

@@ -15,6 +15,7 @@ PASSWORDS = RIGHT, WRONG, OTHER, STRANGE_WORD, PREPARED, AS_TYPED
 
 OK = "ok"
 FAILED = "(code 18:|error:) .*authentication ?failed"
+REFUSED = "code 18: "
 NOT_ALLOWED = "code 13: "
 NO_CERTIFICATE = "(code 18|error): "
 NO_CONNECTION = "error: "
@@ -34,8 +35,8 @@ class login:
     """
 
     def __init__(self, name, expected, user=None, password=None, mechanism=None, to=ENCRYPTED,
-                 **options):
-        self.name, self.expected, self.to = name, expected, to
+                 native=False, **options):
+        self.name, self.expected, self.to, self.native = name, expected, to, native
         self.user, self.password, self.mechanism = user, password, mechanism
         self.options = {**WAIT, **(TLS if to == ENCRYPTED else {}), **options}
 
@@ -67,7 +68,7 @@ LOGINS = [
 
     login("not_encrypted", OK, "ada", RIGHT, to=PLAIN),
     login("not_encrypted_wrong_password", FAILED, "ada", WRONG, to=PLAIN),
-    login("plain_not_encrypted", FAILED, "ada", RIGHT, to=PLAIN, authMechanism="PLAIN",
+    login("plain_not_encrypted", FAILED + "|error: .*needs TLS", "ada", RIGHT, to=PLAIN, authMechanism="PLAIN",
           authSource="$external"),
 
     login("x509", OK, mechanism="MONGODB-X509", tlsCertificateKeyFile="{ada}", **X509),
@@ -91,6 +92,29 @@ LOGINS = [
     login("not_encrypted_to_tls", NO_CONNECTION, "ada", RIGHT, tls="false", tlsCAFile="{none}",
           **SOON),
     login("tls_to_not_encrypted", NO_CONNECTION, "ada", RIGHT, to=PLAIN, **TLS, **SOON),
+]
+
+
+def native(name, expected, *who, to=ENCRYPTED, **how):
+    return login("native_" + name, expected, *who, to=to, native=True, **how)
+
+
+# Of our own client, which logs in to our own protocol, too.
+NATIVE_LOGINS = [
+    native("login", OK, "ada", RIGHT),
+    native("wrong_password", REFUSED, "ada", WRONG),
+    native("unknown_user", REFUSED, "nobody", RIGHT),
+    native("strange_characters", OK, STRANGE_NAME, STRANGE_WORD),
+    native("prepared", OK, "prepared", AS_TYPED),
+    native("another_role", NOT_ALLOWED, "reader", OTHER),
+    native("nobody", REFUSED),
+    native("certificate", OK, tlsCertificateKeyFile="{ada}"),
+    native("certificate_of_nobody", REFUSED, tlsCertificateKeyFile="{nobody}"),
+    native("certificate_of_another_authority", NO_CONNECTION, tlsCertificateKeyFile="{eve}"),
+    native("not_encrypted", OK, "ada", RIGHT, to=PLAIN),
+    native("not_encrypted_wrong_password", REFUSED, "ada", WRONG, to=PLAIN),
+    native("unknown_authority", UNTRUSTED, "ada", RIGHT, tlsCAFile="{another-CA}"),
+    native("another_host_name", UNTRUSTED, "ada", RIGHT, to=OTHER_NAME, **TLS),
 ]
 
 # What a client cannot do, and why.
@@ -150,7 +174,10 @@ class site:
                  ("test-CA", "another-CA", "ada", "nobody", "eve")}
         options = {key: files.get(value.strip("{}"), value) for key, value in one.options.items()}
         query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
-        return f"mongodb://{who}{who and '@'}{host}:{self.ports[port]}/?{query}"
+        scheme = "mongodb"
+        if one.native:
+            scheme = "oocrpc" if one.to == PLAIN else "oocrpcs"
+        return f"{scheme}://{who}{who and '@'}{host}:{self.ports[port]}/?{query}"
 
     def good_url(self, encrypted=True):
         return self._url(login("good", OK, "ada", RIGHT, to=ENCRYPTED if encrypted else PLAIN))
