@@ -17,14 +17,6 @@ constexpr std::string_view x509 = "MONGODB-X509", plain = "PLAIN", external = "$
     throw rpc_error(errc::invalid_argument, why);
 }
 
-bool has_certificate(const url& to) {
-    constexpr std::string_view option = "tlscertificatekeyfile";
-    const auto same = [](char a, char b) { return (a | 0x20) == b; };
-    return to.tls && std::ranges::any_of(to.options, [&](auto& o) {
-               return std::ranges::equal(o.first, option, same);
-           });
-}
-
 bool has_password(const client_login& l) noexcept {
     return l.password && !l.password->empty();
 }
@@ -40,13 +32,13 @@ void check_password(const client_login& l, scram::mechanism m) {
 }
 
 /// Rules of MongoDB's auth.md, which also says where the user is known.
-void complete_mongodb(client_login& l, const url& to, std::string source) {
+void complete_mongodb(client_login& l, const url& to, bool certificate, std::string source) {
     if (l.mechanism == x509) {
         if (!to.password.empty()) refuse("MONGODB-X509 takes no password");
         l.password = nullptr;
         if (!source.empty() && source != external)
             refuse("authSource of MONGODB-X509 is $external");
-        if (!has_certificate(to))
+        if (!certificate)
             refuse(
                 "MONGODB-X509 needs TLS and a certificate of the client (tlsCertificateKeyFile)");
         l.source = external;
@@ -91,11 +83,12 @@ std::shared_ptr<client_login> login_for(const url& to, const client_options& opt
     if (!bson::is_utf8(l->user) || l->user.find('\0') != l->user.npos ||
         l->user.size() > user_store::max_name)
         refuse("the user is not UTF-8, holds NUL, or has more than 1024 bytes");
+    const bool certificate = to.tls && !options.tls.certificate.empty();
     if (to.protocol == "mongodb") {
-        complete_mongodb(*l, to, std::move(source));
+        complete_mongodb(*l, to, certificate, std::move(source));
     } else {
         // The server takes the name from the certificate.
-        if (!has_password(*l) && has_certificate(to)) return nullptr;
+        if (!has_password(*l) && certificate) return nullptr;
         complete_native(*l);
     }
     return l;
