@@ -2,8 +2,6 @@
 
 #include "protocols.hpp"
 
-#include <algorithm>
-
 #include "mongodb/uri_options.hpp"
 #include <oocrpc/bson.hpp>
 #include <oocrpc/user_store.hpp>
