@@ -208,7 +208,7 @@ class validator {
     pointer begin_, p_, end_, last_; // the end of the innermost document, and of the outermost
     std::size_t depth_ = 0, max_depth_;
     std::size_t elements_left_; // of all documents together
-    std::size_t level_ = 0; // of the innermost document that next() reads
+    std::size_t level_ = 0;     // of the innermost document that next() reads
     fault fault_{};
     // Where each open document ends; only the first depth_ are ever read.
     std::array<pointer, most_depth> stack_;

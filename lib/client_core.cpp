@@ -181,7 +181,8 @@ awaitable<client_core::connection_ptr> client_core::open_at(slot& s, url one) {
                                  : protocols::client_codec(to_, options_.limit, login_, encrypted);
     auto c = connection::start(std::move(bytes), std::move(codec), serve_, std::move(options));
     if (!c->ready()) co_await handshake(c, one, std::move(greeted), until);
-    if (login_ && protocols::logs_in_by_calls(to_)) co_await log_in(c, std::move(one), until);
+    const bool by_calls = options_.codecs || protocols::logs_in_by_calls(to_);
+    if (login_ && by_calls) co_await log_in(c, std::move(one), until);
     co_return c;
 }
 

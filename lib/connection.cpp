@@ -16,10 +16,12 @@ constexpr std::size_t most_read = 256 << 10;
 // After so many messages of a read, what they were answered leaves: the peer need not wait for the
 // rest. A write costs about as much as ten of them.
 constexpr std::size_t early_answers = 32;
-// Messages of a connection in one turn of the loop. Those that have sent more than that share this
-// number, so that others wait for them no longer the more there are, but each has the least.
+// Messages of a connection in one turn of the loop, where a kilobyte, read or answered, counts as
+// one more. Those that have sent more than that share this number, so that others wait for them no
+// longer the more there are, but each has the least.
 constexpr std::size_t turn_messages = 64;
 constexpr std::size_t least_turn = 4;
+constexpr std::size_t kilobyte = 1024;
 // What they are answered leaves once it is as much as this: a write for each turn would cost more.
 constexpr std::size_t early_bytes = 2048;
 // A message up to this size is read however little memory there is.
@@ -162,14 +164,14 @@ void connection::decode_all() {
     needed_ = 0;
     set_behind(false);
     const auto turn = list_ ? std::max(turn_messages / (list_->behind() + 1), least_turn) : 1;
-    std::size_t messages = 0;
+    std::size_t messages = 0, spent = 0;
     while (state_ == state::open || state_ == state::draining) {
         read_paused_ = must_pause();
         if (read_paused_) {
             frame_since_ = time_point::max(); // it is we who keep it waiting
             break;
         }
-        if (messages >= turn && taken_ < in_.size()) return set_behind(true);
+        if (spent >= turn && taken_ < in_.size()) return set_behind(true);
         message m;
         auto d = codec_->decode(bytes(in_).subspan(taken_), m);
         if (d.what == decoded::state::malformed) return violation(std::move(d.reason), d.code);
@@ -185,7 +187,9 @@ void connection::decode_all() {
         taken_ += d.size; // also where its receiver throws
         heard_ = true;
         frame_since_ = time_point::max();
+        const auto before = out_.size();
         on_message(m);
+        spent += 1 + (d.size + std::max(out_.size(), before) - before) / kilobyte;
         if (++messages == early_answers) write_out();
     }
 }

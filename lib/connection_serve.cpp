@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t spare_contexts = 64;
 constexpr std::size_t spare_bytes = 4096;
 thread_local std::vector<std::unique_ptr<context>> spare;
+// Bytes of items that one turn of the loop makes.
+constexpr std::size_t items_of_a_turn = 4096;
 // An error that cannot travel as it is travels with that much of its text.
 constexpr std::size_t most_detail = 1024;
 // An answer up to this size goes out however little memory there is.
@@ -276,6 +278,10 @@ awaitable<void> connection::send_item(context& c, bson::value_view item) {
                                                      " bytes");
     replies_queued_ += out_.size() - before;
     flush();
+    // A handler that always has another item, for a peer that takes them all, leaves the loop to
+    // others meanwhile.
+    if (out_.size() / items_of_a_turn != before / items_of_a_turn)
+        co_await asio::post(executor_, use_awaitable);
 }
 
 } // namespace oocrpc

@@ -42,7 +42,8 @@ void check_password(const client_login& l, scram::mechanism m) {
 /// Rules of MongoDB's auth.md, which also says where the user is known.
 void complete_mongodb(client_login& l, const url& to, std::string source) {
     if (l.mechanism == x509) {
-        if (has_password(l)) refuse("MONGODB-X509 takes no password");
+        if (!to.password.empty()) refuse("MONGODB-X509 takes no password");
+        l.password = nullptr;
         if (!source.empty() && source != external)
             refuse("authSource of MONGODB-X509 is $external");
         if (!has_certificate(to))

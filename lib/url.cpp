@@ -65,7 +65,7 @@ url url::parse(std::string_view text) {
     if (scheme == "mongodb" || scheme == "mongodb+srv") return mongodb::parse_uri(text);
     auto rest = text.substr(mark + 3);
     url u;
-    if (scheme == "oocrpc" || scheme == "oocrpc+unix") u.user = take_user(rest, text);
+    if (scheme.starts_with("oocrpc")) u.user = take_user(rest, text);
     if (scheme == "oocrpc+unix") {
         if (!rest.starts_with('/')) refuse(text, "the path of a Unix socket must be absolute");
         // sockaddr_un holds 108 bytes with the NUL.

@@ -3,6 +3,7 @@
 #include "support/wire.hpp"
 
 #include <oocrpc/service.hpp>
+#include <oocrpc/streaming.hpp>
 #include <oocrpc/when.hpp>
 
 using namespace oocrpc;
@@ -340,6 +341,34 @@ TEST_CASE("a peer that sends without end leaves each turn of the loop to the oth
             const int before = l.begun;
             co_await asio::post(ex, use_awaitable);
             most = std::max(most, l.begun - before);
+        }
+        CHECK(most <= most_in_a_turn);
+        rpc_error why(errc::unavailable, "over");
+        w.mine->close(why);
+        co_await settle();
+    });
+}
+
+TEST_CASE("a stream without end for a peer that takes it all leaves each turn to the others, too") {
+    run([]() -> awaitable<void> {
+        constexpr int items = 20'000, most_in_a_turn = 500;
+        constexpr method<stream<int>(int)> count{"count", {"n"}};
+        int sent = 0;
+        const auto make = [&sent](int n, sink<int>& out) -> awaitable<void> {
+            for (; sent < n; ++sent) co_await out.send(sent);
+        };
+        service s{""};
+        s.on(count, make);
+        const auto ex = co_await this_coro::executor;
+        scripted w(ex, s);
+        script steps{send_bytes{frame(call("count", "[20000]", R"(, "id": 1, "stream": 30000)"))}};
+        auto playing = w.theirs.play(std::move(steps));
+        spawned peer(ex, std::move(playing));
+        int most = 0;
+        while (sent < items) {
+            const int before = sent;
+            co_await asio::post(ex, use_awaitable);
+            most = std::max(most, sent - before);
         }
         CHECK(most <= most_in_a_turn);
         rpc_error why(errc::unavailable, "over");

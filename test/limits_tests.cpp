@@ -1,8 +1,10 @@
+#include "support/mongodb.hpp"
 #include "support/served.hpp"
 #include "support/wire.hpp"
 
 #include <oocrpc/bson_json.hpp>
 #include <oocrpc/deadline.hpp>
+#include <oocrpc/mongodb_server_codec.hpp>
 #include <oocrpc/service.hpp>
 
 using namespace oocrpc;
@@ -438,7 +440,8 @@ TEST_CASE("a client that gives up many calls at once tells of them at a rate tha
         seen at;
         connection_options theirs;
         theirs.accepted = true;
-        linked w(co_await this_coro::executor, nullptr, make_service(at), {}, std::move(theirs));
+        const auto ex = co_await this_coro::executor;
+        linked w(ex, nullptr, make_service(at), {}, std::move(theirs));
         constexpr int calls = 300;
         std::vector<std::unique_ptr<call_probe>> all;
         for (int i = 0; i < calls; ++i) {
@@ -509,6 +512,40 @@ TEST_CASE("elements count wherever in a document they are") {
     CHECK(bson::validate(nested, 100, 5));
 }
 
+TEST_CASE("of a message of MongoDB's each document has its own elements") {
+    namespace m = oocrpc::test::mongodb;
+    const auto is_read = [](const std::string& data) {
+        mongodb_server_codec codec(16u << 20, 100, 10);
+        message out;
+        const auto d = codec.decode(m::view(data), out);
+        if (d.what == decoded::state::message) return true;
+        CHECK(d.reason.ends_with("document has too many elements"));
+        return false;
+    };
+    // insert and $db, and what the array holds beside itself.
+    const auto body = [](int n) {
+        json all = json::parse(R"({"insert": "x", "documents": [], "$db": "d"})");
+        for (int i = 0; i < n; ++i) all["documents"].push_back(json::object());
+        return m::msg(all.dump());
+    };
+    CHECK(is_read(body(7)));
+    CHECK(!is_read(body(8)));
+    const auto section = [](int documents, int each) {
+        json one = json::object();
+        for (int i = 0; i < each; ++i) one[std::to_string(i)] = i;
+        std::string all;
+        for (int i = 0; i < documents; ++i) all += m::document(one.dump());
+        const auto list = m::list_section("documents", all);
+        return m::msg(R"({"insert": "x", "$db": "d"})", 0, 7, list);
+    };
+    CHECK(is_read(section(100, 10)));
+    CHECK(!is_read(section(1, 11)));
+    // What was compressed counts as what was not: operation, size, no compressor.
+    const auto plain = body(8).substr(16);
+    CHECK(!is_read(m::message(2012, m::int32(2013) + m::int32(static_cast<int>(plain.size())) +
+                                        '\0' + plain)));
+}
+
 // memory
 
 TEST_CASE("calls are overloaded while the connections of the process hold too much") {
@@ -519,7 +556,8 @@ TEST_CASE("calls are overloaded while the connections of the process hold too mu
         auto& memory = *kept;
         const auto before = memory.used();
         {
-            guest g(co_await this_coro::executor, {}, std::move(options));
+            const auto ex = co_await this_coro::executor;
+            guest g(ex, {}, std::move(options));
             co_await g.say(call("big", "[1]", 1));
             co_await g.hear(R"({"reply": "x", "id": 1})");
             const auto held = memory.used();
@@ -547,7 +585,8 @@ TEST_CASE("a large message waits while memory is scarce, and goes on when there 
         options.memory = std::make_shared<memory_budget>(10 << 20);
         const auto kept = options.memory;
         auto& memory = *kept;
-        guest g(co_await this_coro::executor, {}, std::move(options));
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
         co_await g.say(ping);
         co_await g.hear(pong);
         memory.take(6 << 20);
@@ -571,7 +610,8 @@ TEST_CASE(
         const auto kept = options.memory;
         auto& memory = *kept;
         {
-            guest g(co_await this_coro::executor, {}, std::move(options));
+            const auto ex = co_await this_coro::executor;
+            guest g(ex, {}, std::move(options));
             memory.take(6 << 20);
             const std::string text(200'000, 'x');
             json body = json::parse(call("size", "[]", 1));
@@ -591,7 +631,8 @@ TEST_CASE("the arguments of a call that runs count until it has ended") {
         options.memory = std::make_shared<memory_budget>();
         const auto kept = options.memory;
         auto& memory = *kept;
-        guest g(co_await this_coro::executor, {}, std::move(options));
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
         co_await g.say(ping);
         co_await g.hear(pong);
         const auto before = memory.used();

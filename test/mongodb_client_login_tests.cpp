@@ -1,6 +1,9 @@
 // How mongodb_client_codec logs in, without io.
 
+#include "captures_path.hpp"
 #include "support/login_server.hpp"
+
+#include <fstream>
 
 #include <oocrpc/mongodb_client_codec.hpp>
 
@@ -62,6 +65,24 @@ std::string failure_of(login_server::behaviour how, std::string_view password = 
     CHECK(c.code == errc::unauthenticated);
     CHECK(!c.codec.ready());
     return c.failure;
+}
+
+/// The commands of node's driver (captures/README.md), in their order.
+std::vector<json> recorded() {
+    std::ifstream in(std::string(captures_path) + "/node-7.9.0-auth-scram256.jsonl");
+    std::vector<json> all;
+    for (std::string line; std::getline(in, line);) {
+        const std::string hex = json::parse(line)["hex"];
+        byte_buffer message;
+        for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+            message.push_back(static_cast<std::uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+        mongodb::op_query q;
+        mongodb::op_msg m;
+        const bool old = mongodb::read_header(message).operation == mongodb::opcode::query;
+        REQUIRE((old ? parse(message, q) : parse(message, m)) == "");
+        all.push_back(bson::to_json({bson::type::document, old ? q.query : m.body}));
+    }
+    return all;
 }
 
 } // namespace
@@ -285,6 +306,29 @@ TEST_CASE("calls wait for the login, and go out after it") {
     byte_buffer hello;
     early.speak(hello);
     CHECK(early.encode(m, out) == encoded::unsupported);
+}
+
+TEST_CASE("what is sent has the form that node's driver was seen to send") {
+    const auto shape = [](json step) {
+        REQUIRE(step.at("payload").is_binary());
+        CHECK(step["payload"].get_binary().subtype() == 0);
+        step["payload"] = "";
+        step["conversationId"] = 0;
+        return step.dump();
+    };
+    const auto seen = recorded();
+    REQUIRE(seen.size() > 20);
+    login_server::behaviour how;
+    for (const bool speculates : {true, false}) {
+        how.speculates = speculates;
+        conversation c(login_of("user", "pencil"), how);
+        const auto& hello = c.server.commands.at(0);
+        CHECK(hello.at("saslSupportedMechs") == seen[1].at("saslSupportedMechs"));
+        CHECK(shape(hello.at("speculativeAuthenticate")) ==
+              shape(seen[1].at("speculativeAuthenticate")));
+        if (!speculates) CHECK(shape(c.server.commands.at(1)) == shape(seen[20]));
+        CHECK(shape(c.server.commands.back()) == shape(seen[2]));
+    }
 }
 
 TEST_CASE("the password is in nothing that is sent for SCRAM") {

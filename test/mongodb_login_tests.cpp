@@ -195,6 +195,42 @@ TEST_CASE("a login may begin in hello, and one that is refused there is just not
     });
 }
 
+TEST_CASE("a login that begins in hello is not answered where another mechanism will follow") {
+    with_driver([](fixture& at) -> awaitable<void> {
+        const auto m = scram::mechanism::sha_256;
+        const std::vector<std::string> names = {"ada", "old", "eve"};
+        for (const auto& who : names) {
+            scram::client c(m, who, scram::prepare(m, who, who));
+            const json got = co_await at.db.run(
+                R"({"hello": 1, "saslSupportedMechs": "admin.)" + who +
+                R"(", "speculativeAuthenticate": {"saslStart": 1, "mechanism": "SCRAM-SHA-256")" +
+                R"(, "payload": )" + base64(c.first()) + R"(}, "$db": "admin"})");
+            CHECK(got.contains("speculativeAuthenticate") == (who == "ada"));
+        }
+        const auto done = co_await log_in(at.db, "old", "dlo", scram::mechanism::sha_1, false);
+        CHECK(done == "ok");
+    });
+}
+
+TEST_CASE("the bytes of a login may also come as base64, as libmongoc writes those of PLAIN") {
+    with_driver(
+        [](fixture& at) -> awaitable<void> {
+            const auto begin = [](std::string_view payload) {
+                return R"({"saslStart": 1, "mechanism": "PLAIN", "payload": ")" +
+                       std::string(payload) + R"(", "$db": "$external"})";
+            };
+            auto got =
+                co_await code_of(at.db, begin(scram::to_base64(std::string_view("\0ada\0ada", 8))));
+            CHECK(got == "ok");
+            got =
+                co_await code_of(at.db, begin(scram::to_base64(std::string_view("\0ada\0eve", 8))));
+            CHECK(got == "18");
+            got = co_await code_of(at.db, begin("no base64"));
+            CHECK(got == "18");
+        },
+        encrypted(""));
+}
+
 TEST_CASE("a certificate logs in by MONGODB-X509, as a command and in hello") {
     const auto cy = encrypted("CN=cy,O=Ltd");
     for (

@@ -21,12 +21,6 @@ struct job {
     std::optional<client> transform;
 };
 
-oocrpc::client_options options_of(const order& how) {
-    oocrpc::client_options options;
-    options.tls = how.tls;
-    return options;
-}
-
 /// A call that failed because we were told to stop is no failure of the server's.
 awaitable<void> throw_if_interrupted() {
     const auto state = co_await this_coro::cancellation_state;
@@ -34,9 +28,16 @@ awaitable<void> throw_if_interrupted() {
         throw rpc_error(oocrpc::errc::cancelled);
 }
 
+client client_of(const order& how, const std::string& url, oocrpc::any_io_executor executor) {
+    const auto login = how.logins.find(url);
+    auto options = login == how.logins.end() ? oocrpc::client_options() : login->second;
+    options.tls = how.tls;
+    return client(std::move(executor), url, std::move(options));
+}
+
 awaitable<std::string> download(const order& how, std::size_t from) {
     const auto executor = co_await this_coro::executor;
-    const client server(executor, how.urls[from], options_of(how));
+    const auto server = client_of(how, how.urls[from], executor);
     auto get = poetry::get_poem.with(how.timeout);
     auto name = how.poem;
     co_return co_await server.call(std::move(get), std::move(name));
@@ -81,7 +82,7 @@ awaitable<void> get_one(const job& all, std::size_t from) {
 awaitable<std::size_t> get_poems(const order& how, display& to) {
     job all{how, to, std::nullopt};
     const auto executor = co_await this_coro::executor;
-    if (!how.transform.empty()) all.transform.emplace(executor, how.transform, options_of(how));
+    if (!how.transform.empty()) all.transform = client_of(how, how.transform, executor);
     const progress_line shown(to, how.urls);
     std::vector<awaitable<void>> downloads;
     for (std::size_t i = 0; i < how.urls.size(); ++i) downloads.push_back(get_one(all, i));

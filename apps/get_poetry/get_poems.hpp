@@ -1,11 +1,13 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <oocrpc/asio.hpp>
 #include <oocrpc/call_options.hpp>
+#include <oocrpc/client.hpp>
 #include <oocrpc/tls_options.hpp>
 
 #include "display.hpp"
@@ -15,6 +17,8 @@ namespace get_poetry {
 /// What is to be got, and from where.
 struct order {
     std::vector<std::string> urls;
+    /// By URL: for the clients of those where somebody logs in.
+    std::map<std::string, oocrpc::client_options> logins;
     std::optional<std::string> poem; ///< its name; the first of each server without
     std::string transform;           ///< the URL of what transforms the poems; empty: nothing does
     std::string method = "transform.cummingsify";

@@ -13,6 +13,7 @@
 #include "get_poems.hpp"
 #include "host/validators.hpp"
 #include "support/interruptible.hpp"
+#include "support/login.hpp"
 #include "support/tls_arguments.hpp"
 
 namespace get_poetry {
@@ -46,10 +47,17 @@ oocrpc::awaitable<int> get_and_show(const order& how) {
     co_return failed ? 1 : 0;
 }
 
-/// Connects to nothing, but throws where a client with that URL would.
-void check_url(const std::string& text) {
-    asio::io_context none;
-    const oocrpc::client checked(none.get_executor(), text);
+void find_passwords(order& how, const std::string& file) {
+    auto urls = how.urls;
+    if (!how.transform.empty()) urls.push_back(how.transform);
+    for (const auto& url : urls) {
+        if (oocrpc::url::parse(url).user.empty() || how.logins.contains(url)) continue;
+        oocrpc::apps::destination to{url, file, {}};
+        to.find_password();
+        how.logins.emplace(url, std::move(to.how));
+    }
+    if (!file.empty() && how.logins.empty())
+        throw host::failure(host::usage_error, "--password-file: no URL names a user");
 }
 
 oocrpc::deadline timeout_of(const std::string& text) {
@@ -61,11 +69,12 @@ oocrpc::deadline timeout_of(const std::string& text) {
 
 void add_options(CLI::App& program, host::command& chosen) {
     auto how = std::make_shared<order>();
-    const auto is_server = host::checked_by(check_url);
+    const auto is_server = host::checked_by(oocrpc::apps::check_url);
     program
-        .add_option("URL", how->urls,
-                    "a poetry server: oocrpc://host:port, oocrpcs://host:port (TLS),\n"
-                    "oocrpc+unix:///path, mongodb://host[:port]/[database][?tls=true]")
+        .add_option(
+            "URL", how->urls,
+            "a poetry server: oocrpc://[user@]host:port, oocrpcs://[user@]host:port (TLS),\n"
+            "oocrpc+unix://[user@]/path, mongodb://[user@]host[:port]/[database][?tls=true]")
         ->type_name("")
         ->required()
         ->check(is_server);
@@ -85,10 +94,17 @@ void add_options(CLI::App& program, host::command& chosen) {
         ->type_name("DURATION")
         ->check(host::checked_by(timeout_of));
     oocrpc::apps::add_tls(program, how->tls);
+    auto password_file = std::make_shared<std::string>();
+    program
+        .add_option("--password-file", *password_file,
+                    "the password of the users in the URLs, instead of OOCRPC_PASSWORD_FILE,\n"
+                    "OOCRPC_PASSWORD or asking for each")
+        ->type_name("FILE");
     program.footer("Exit code: 0 all poems are there, 1 a download failed, 64 wrong usage,\n"
                    "74 output failed, 130 interrupted. A poem that cannot be transformed is\n"
                    "printed as it is, and is there.");
-    program.callback([how, &chosen] {
+    program.callback([how, password_file, &chosen] {
+        find_passwords(*how, *password_file);
         chosen = [how] {
             return oocrpc::apps::run_interruptible(
                 "get-poetry", [how] { return get_and_show(*how); }, report);

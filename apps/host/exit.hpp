@@ -1,8 +1,9 @@
 #pragma once
 
 #include <functional>
-#include <stdexcept>
 #include <string>
+
+#include "support/failure.hpp"
 
 namespace CLI {
 class App;
@@ -10,23 +11,14 @@ class App;
 
 namespace host {
 
-// How programs end where they cannot do their work (sysexits.h).
-inline constexpr int usage_error = 64;
-inline constexpr int no_input = 66;
-inline constexpr int unavailable = 69;
-inline constexpr int software_error = 70;
-inline constexpr int no_permission = 77;
-inline constexpr int bad_configuration = 78;
+using oocrpc::apps::failure;
 
-/// What ends a program: one line for a person that says what and where, and the exit code.
-class failure : public std::runtime_error {
-  public:
-    failure(int code, const std::string& line) : std::runtime_error(line), code_(code) {}
-    int code() const noexcept { return code_; }
-
-  private:
-    int code_;
-};
+using oocrpc::apps::bad_configuration;
+using oocrpc::apps::no_input;
+using oocrpc::apps::no_permission;
+using oocrpc::apps::software_error;
+using oocrpc::apps::unavailable;
+using oocrpc::apps::usage_error;
 
 /// What the command line asks for; gives the exit code.
 using command = std::function<int()>;

@@ -9,12 +9,13 @@
 #include "exit.hpp"
 #include "host_options.hpp"
 #include "nearest.hpp"
-#include "password.hpp"
+#include "support/password.hpp"
 #include "user_file.hpp"
 
 namespace host {
 namespace {
 
+namespace apps = oocrpc::apps;
 namespace scram = oocrpc::scram;
 using oocrpc::user;
 using oocrpc::user_store;
@@ -50,9 +51,10 @@ user known(const user_store& users, const std::string& name) {
 }
 
 oocrpc::secret password_of(const user_request& what) {
-    if (what.options.has("password-file")) return password_in(what.options.text("password-file"));
-    if (what.options.flag("password-stdin")) return password_on_stdin();
-    return ask_password(what.name);
+    if (what.options.has("password-file"))
+        return apps::password_in(what.options.text("password-file"));
+    if (what.options.flag("password-stdin")) return apps::password_on_stdin();
+    return apps::ask_new_password(what.name, "--password-file and --password-stdin");
 }
 
 std::vector<scram::credentials> credentials_of(const user_request& what) {

@@ -111,7 +111,7 @@ awaitable<exit_code> bench(const bench_plan& plan) {
 void add_bench(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("bench", "Measure how fast a server answers a call.");
     auto plan = std::make_shared<bench_plan>();
-    add_destination(sub, plan->server);
+    add_server(sub, plan->server);
     add_method(sub, plan->method);
     auto* words = add_words(sub);
     const auto number = [&](const char* name, std::size_t& value, std::size_t most,
@@ -141,6 +141,7 @@ void add_bench(CLI::App& program, command& chosen) {
     sub.add_flag("--json", plan->as_json, "one object in JSON");
     sub.callback([=, &chosen] {
         plan->arguments = encode_arguments(as_typed(words->results()), std::nullopt);
+        plan->server.find_password();
         chosen = [plan] { return bench(*plan); };
     });
 }

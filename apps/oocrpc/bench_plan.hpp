@@ -8,7 +8,7 @@
 #include <oocrpc/bson.hpp>
 #include <oocrpc/call_options.hpp>
 
-#include "destination.hpp"
+#include <support/login.hpp>
 
 namespace oocrpc::cli {
 
@@ -21,7 +21,7 @@ struct bench_plan {
                                                  : 0);
     }
 
-    destination server;
+    apps::destination server;
     std::string method;
     bson::value arguments; ///< encoded once, sent with every call
     call_options options;

@@ -11,7 +11,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct call_command {
-    destination server;
+    apps::destination server;
     std::string method;
     bson::value arguments;
     call_options options;
@@ -71,7 +71,7 @@ void add_call(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("call", "Call a method and print its result as JSON.");
     auto call = std::make_shared<call_command>();
     auto named = std::make_shared<std::string>();
-    add_destination(sub, call->server);
+    add_server(sub, call->server);
     add_method(sub, call->method);
     auto* words = add_words(sub);
     auto* has_named =
@@ -91,6 +91,7 @@ void add_call(CLI::App& program, command& chosen) {
         const auto object = has_named->count() ? std::optional(as_typed(*named)) : std::nullopt;
         call->arguments = encode_arguments(as_typed(words->results()), object);
         call->options.meta = parse_metadata(as_typed(meta->results()));
+        call->server.find_password();
         chosen = [call] { return make_call(*call); };
     });
 }

@@ -10,7 +10,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct command_command {
-    destination server;
+    apps::destination server;
     std::string name; ///< of the database, `.$cmd` behind it
     byte_buffer document;
     call_options options;
@@ -88,7 +88,7 @@ void add_command(CLI::App& program, command& chosen) {
     auto c = std::make_shared<command_command>();
     auto database = std::make_shared<std::string>();
     auto document = std::make_shared<std::string>();
-    add_destination(sub, c->server);
+    add_server(sub, c->server);
     sub.add_option("DB", *database, "the database, such as admin")->required();
     sub.add_option("DOCUMENT", *document, "the command, in JSON or Extended JSON")->required();
     add_timeout(sub, c->options.when);
@@ -100,6 +100,7 @@ void add_command(CLI::App& program, command& chosen) {
         if (as_typed(*database).empty()) throw usage_error("DB: a name is missing");
         c->name = as_typed(*database) + ".$cmd";
         c->document = encode(as_typed(*document));
+        c->server.find_password();
         chosen = [c] { return c->unacknowledged ? send_only(*c) : send(*c); };
     });
 }

@@ -8,7 +8,8 @@
 
 #include <oocrpc/call_options.hpp>
 
-#include "destination.hpp"
+#include <support/login.hpp>
+
 #include "run.hpp"
 
 namespace oocrpc::cli {
@@ -25,8 +26,9 @@ void add_bson(CLI::App& program, local_command& chosen);
 
 // What several commands take.
 
-/// The positional URL and the options of TLS, checked.
-void add_destination(CLI::App& to, destination& server);
+/// The positional URL, checked, the options of TLS and `--password-file`. Once the command line is
+/// read, the caller finds the password.
+void add_server(CLI::App& to, apps::destination& server);
 /// The positional METHOD, checked.
 void add_method(CLI::App& to, std::string& method);
 /// The positional words after METHOD; read with as_typed().

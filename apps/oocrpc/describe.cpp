@@ -11,7 +11,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct describe_command {
-    destination server;
+    apps::destination server;
     std::optional<std::string> method;
     deadline when;
     bool as_json = false;
@@ -53,21 +53,27 @@ awaitable<exit_code> describe(const describe_command& d) {
 void add_list(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("list", "Print the names of a server's methods.");
     auto d = std::make_shared<describe_command>();
-    add_destination(sub, d->server);
+    add_server(sub, d->server);
     add_timeout(sub, d->when);
     sub.add_flag("--json", d->as_json, "an array in JSON");
-    sub.callback([d, &chosen] { chosen = [d] { return list(*d); }; });
+    sub.callback([d, &chosen] {
+        d->server.find_password();
+        chosen = [d] { return list(*d); };
+    });
 }
 
 void add_describe(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("describe", "Print what methods take and return.");
     auto d = std::make_shared<describe_command>();
-    add_destination(sub, d->server);
+    add_server(sub, d->server);
     sub.add_option_function<std::string>(
         "METHOD", [d](const std::string& name) { d->method = as_typed(name); }, "only this one");
     add_timeout(sub, d->when);
     sub.add_flag("--json", d->as_json, "an array of descriptions in JSON");
-    sub.callback([d, &chosen] { chosen = [d] { return describe(*d); }; });
+    sub.callback([d, &chosen] {
+        d->server.find_password();
+        chosen = [d] { return describe(*d); };
+    });
 }
 
 } // namespace oocrpc::cli

@@ -9,6 +9,7 @@ using apps::visible;
 exit_code exit_code_of(const rpc_error& e) noexcept {
     if (e.code() == errc::unavailable) return exit_code::unavailable;
     if (e.code() == errc::protocol_error) return exit_code::protocol;
+    if (e.code() == errc::unauthenticated) return exit_code::no_login;
     if (e.code() == errc::deadline_exceeded) return exit_code::deadline;
     return exit_code::failed;
 }

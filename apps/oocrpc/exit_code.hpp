@@ -16,6 +16,7 @@ enum class exit_code : int {
     unavailable = 69, ///< no connection, or it was lost
     io_error = 74,    ///< stdin cannot be read or stdout written
     protocol = 76,    ///< the other side does not speak the protocol
+    no_login = 77,    ///< the login failed, or the server wants one
     deadline = 124,   ///< the deadline passed
 };
 

@@ -6,6 +6,8 @@
 
 #include <oocrpc/version.hpp>
 
+#include <support/failure.hpp>
+
 #include "commands.hpp"
 
 namespace {
@@ -39,14 +41,17 @@ int main(int argc, char** argv) {
     program.set_version_flag("--version", "oocrpc " + std::string(oocrpc::version));
     program.require_subcommand(1);
     program.footer("Exit code: 0 done, 1 the server answered an error, 64 wrong usage,\n"
-                   "65 bad input, 69 unavailable, 74 input or output failed, 76 protocol error,\n"
-                   "124 deadline, 130 interrupted.");
+                   "65 bad input, 66 no such file, 69 unavailable, 74 input or output failed,\n"
+                   "76 protocol error, 77 the login failed, 124 deadline, 130 interrupted.");
     try {
         program.parse(marked(argc, argv));
     } catch (const CLI::ParseError& e) {
         return e.get_exit_code() ? refuse(e.what()) : program.exit(e);
     } catch (const usage_error& e) {
         return refuse(e.what());
+    } catch (const oocrpc::apps::failure& e) {
+        std::cerr << "oocrpc: " << e.what() << std::endl;
+        return e.code();
     }
     return chosen_here ? run(chosen_here) : run(chosen);
 }

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include <oocrpc/bson.hpp>
-#include <oocrpc/client.hpp>
 #include <oocrpc/option.hpp>
 
 #include <support/tls_arguments.hpp>
@@ -15,8 +14,7 @@ constexpr char mark = '\x01';
 
 std::string check_url(const std::string& text) {
     try {
-        asio::io_context none;
-        const client checked(none.get_executor(), text); // which also reads the URL's options
+        apps::check_url(text);
     } catch (const rpc_error& e) {
         return e.detail();
     }
@@ -39,12 +37,17 @@ deadline parse_timeout(const std::string& text) {
 
 } // namespace
 
-void add_destination(CLI::App& to, destination& server) {
-    to.add_option("URL", server.url,
-                  "where the server is: oocrpc://host:port, oocrpcs://host:port (TLS),\n"
-                  "oocrpc+unix:///path, mongodb://host[:port]/[database][?tls=true]")
+void add_server(CLI::App& to, apps::destination& server) {
+    to.add_option(
+          "URL", server.url,
+          "where the server is: oocrpc://[user@]host:port, oocrpcs://[user@]host:port (TLS),\n"
+          "oocrpc+unix://[user@]/path, mongodb://[user@]host[:port]/[database][?tls=true]")
         ->required()
         ->check(check_url);
+    to.add_option("--password-file", server.password_file,
+                  "the user's password, instead of OOCRPC_PASSWORD_FILE, OOCRPC_PASSWORD\n"
+                  "or asking for it")
+        ->type_name("FILE");
     apps::add_tls(to, server.how.tls);
 }
 

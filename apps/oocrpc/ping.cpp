@@ -15,7 +15,7 @@ namespace oocrpc::cli {
 namespace {
 
 struct ping_command {
-    destination server;
+    apps::destination server;
     unsigned count = 4;
     std::chrono::milliseconds interval{1000};
     deadline when;
@@ -69,7 +69,7 @@ awaitable<exit_code> ping(const ping_command& p) {
 void add_ping(CLI::App& program, command& chosen) {
     auto& sub = *program.add_subcommand("ping", "Measure round trips to a server.");
     auto p = std::make_shared<ping_command>();
-    add_destination(sub, p->server);
+    add_server(sub, p->server);
     sub.add_option("-c,--count", p->count, "how many round trips")
         ->type_name("N")
         ->capture_default_str()
@@ -86,7 +86,10 @@ void add_ping(CLI::App& program, command& chosen) {
            "the pause between them (default 1s)")
         ->type_name("DURATION");
     add_timeout(sub, p->when);
-    sub.callback([p, &chosen] { chosen = [p] { return ping(*p); }; });
+    sub.callback([p, &chosen] {
+        p->server.find_password();
+        chosen = [p] { return ping(*p); };
+    });
 }
 
 } // namespace oocrpc::cli

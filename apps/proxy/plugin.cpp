@@ -1,5 +1,7 @@
 #include "plugin.hpp"
 
+#include <algorithm>
+
 #include <oocrpc/component_group.hpp>
 
 #include "embedded.hpp"
@@ -7,6 +9,7 @@
 #include "host/text_component.hpp"
 #include "option_words.hpp"
 #include "proxy_service.hpp"
+#include "support/login.hpp"
 #include "text_port.hpp"
 
 namespace oocrpc::proxy {
@@ -25,12 +28,21 @@ template <auto Parse> std::string why_not(std::string_view text) {
     }
 }
 
+void check_upstream(std::string_view url) {
+    apps::check_url(std::string(url));
+}
+
 constexpr option options[] = {
     {.name = "upstream",
      .type = option_type::url,
      .help = "Where calls go, needed unless there is --embedded-poetry; several share them, and "
              "stand in for each other, so they serve the same methods",
-     .repeated = true},
+     .repeated = true,
+     .check = why_not<check_upstream>},
+    {.name = "upstream-password-file",
+     .type = file,
+     .help = "Holds the password of the users in the upstream URLs, which name none themselves; "
+             "without it OOCRPC_PASSWORD_FILE and OOCRPC_PASSWORD count"},
     {.name = "upstream-connections",
      .type = integer,
      .help = "To each upstream; a server runs 1024 calls at a time on one unless told more",
@@ -118,6 +130,15 @@ std::function<std::size_t()> count_connections(server_options& server) {
     return [open] { return *open; };
 }
 
+/// Of the users that the URLs name; null where they name none.
+std::shared_ptr<const secret> password_for(const std::vector<std::string>& urls,
+                                           plugin_host& host) {
+    const auto has_user = [](const auto& text) { return !url::parse(text).user.empty(); };
+    if (std::ranges::none_of(urls, has_user)) return nullptr;
+    const auto file = host.options().text("upstream-password-file");
+    return apps::find_password("", file, apps::asking::no);
+}
+
 /// The upstream servers, and the embedded one.
 std::shared_ptr<upstreams> add_upstreams(component_group& group, plugin_host& host) {
     auto urls = host.options().texts("upstream");
@@ -132,6 +153,7 @@ std::shared_ptr<upstreams> add_upstreams(component_group& group, plugin_host& ho
     how.tls.ca = host.options().text("upstream-tls-ca");
     how.tls.certificate = host.options().text("upstream-tls-certificate");
     how.tls.key = host.options().text("upstream-tls-key");
+    how.password = password_for(urls, host);
     auto to = upstreams::make(host.executor(), urls, std::move(how));
     group.add<part>("upstreams", [to] { to->open(); }, [to] { to->close(); });
     return to;

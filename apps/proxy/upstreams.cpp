@@ -85,10 +85,22 @@ awaitable<upstreams::connection_ptr> upstreams::acquire() {
     const auto self = shared_from_this();
     for (std::size_t tries = servers_.size();; --tries) {
         auto c = ready();
-        if (!c) c = co_await acquire_any();
+        if (!c) c = co_await connected_any();
         // It may have closed between the moment that resumes this coroutine and now.
         if (c->usable() || tries == 0) co_return c;
     }
+}
+
+/// It is we who could not log in, not the caller, who would take it for its own fault.
+awaitable<upstreams::connection_ptr> upstreams::connected_any() {
+    std::string why;
+    try {
+        co_return co_await acquire_any();
+    } catch (const rpc_error& e) {
+        if (e.code() != errc::unauthenticated) throw;
+        why = e.detail();
+    }
+    throw rpc_error(errc::unavailable, why);
 }
 
 awaitable<upstreams::connection_ptr> upstreams::acquire_any() {

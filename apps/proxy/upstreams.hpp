@@ -68,6 +68,7 @@ class upstreams : public std::enable_shared_from_this<upstreams> {
     upstreams(any_io_executor executor, std::vector<std::string> urls, client_options options);
     connection_ptr ready();
     awaitable<connection_ptr> acquire();
+    awaitable<connection_ptr> connected_any();
     awaitable<connection_ptr> acquire_any();
 
     any_io_executor executor_;

@@ -86,7 +86,7 @@ struct plugin {
     const char* name;
     const char* description; ///< one line
     std::span<const option> options;
-    bool serves; ///< has the serving options as well: --listen, --max-in-flight, --max-connections
+    bool serves; ///< has the serving options as well: --listen and the limits
     /// Makes a component by the host's options. What it throws is told to the user.
     std::unique_ptr<component> (*make)(plugin_host& host);
 };

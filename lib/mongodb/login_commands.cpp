@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "../scram_crypto.hpp"
 #include "../server_login.hpp"
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/context.hpp>
+#include <oocrpc/secret.hpp>
 
 #include "command_call.hpp"
 #include "command_names.hpp"
@@ -42,11 +44,19 @@ std::string_view text_in(bytes document, std::string_view key) {
     return v && v->t == bson::type::string ? v->as_string() : std::string_view();
 }
 
-std::string_view payload_in(const command_call& cmd, bytes document) {
+/// Bytes, or their base64, which libmongoc sends for PLAIN.
+secret payload_in(const command_call& cmd, bytes document) {
     const auto v = bson::find(document, "payload");
-    if (!v || v->t != bson::type::binary) refuse(cmd, "a login without a payload");
-    const auto data = v->as_binary().data;
-    return {reinterpret_cast<const char*>(data.data()), data.size()};
+    if (v && v->t == bson::type::binary) {
+        const auto data = v->as_binary().data;
+        return secret(std::string_view(reinterpret_cast<const char*>(data.data()), data.size()));
+    }
+    auto decoded = v && v->t == bson::type::string ? scram::from_base64(v->as_string())
+                                                   : std::optional<std::string>();
+    if (!decoded) refuse(cmd, "a login without a payload");
+    secret payload(*decoded);
+    cleanse(*decoded);
+    return payload;
 }
 
 void add_payload(bson::document_writer& d, std::string_view payload) {
@@ -67,7 +77,7 @@ server_login::step start(const command_call& cmd, bytes document) {
         state.skip_empty = skip && strict_true(*skip);
     }
     return cmd.c.session<server_login>().start(
-        control_of(cmd), cmd.c, text_in(document, "mechanism"), payload_in(cmd, document));
+        control_of(cmd), cmd.c, text_in(document, "mechanism"), payload_in(cmd, document).view());
 }
 
 server_login::step start_certificate(const command_call& cmd, bytes document) {
@@ -109,8 +119,9 @@ std::vector<std::string_view> login_mechanisms(const command_call& cmd) {
 }
 
 void add_login(const command_call& cmd, bson::document_writer& d) {
-    if (const auto whom = cmd.find("saslSupportedMechs")) {
-        std::vector<std::string_view> known;
+    const auto whom = cmd.find("saslSupportedMechs");
+    std::vector<std::string_view> known;
+    if (whom) {
         if (cmd.of.access && whom->t == bson::type::string) {
             const auto name = split_name(whom->as_string()).name; // `database.user`
             for (const auto m : cmd.of.access->users()->mechanisms(name))
@@ -120,7 +131,10 @@ void add_login(const command_call& cmd, bson::document_writer& d) {
         d.add("saslSupportedMechs", known);
     }
     const auto first = cmd.find("speculativeAuthenticate");
-    if (first && first->t == bson::type::document && cmd.of.access)
+    if (!first || first->t != bson::type::document || !cmd.of.access) return;
+    // Who asks goes on with a mechanism of the user's, as if that had been answered here.
+    const auto mechanism = text_in(first->as_document(), "mechanism");
+    if (!whom || std::ranges::count(known, mechanism) > 0)
         add_speculative(cmd, first->as_document(), d);
 }
 
@@ -139,7 +153,7 @@ maybe_awaitable<message> sasl_continue(command_call cmd) {
     const auto payload = payload_in(cmd, cmd.body());
     server_login::step step{{}, true};
     if (!std::exchange(state.over, false) || !payload.empty()) {
-        step = cmd.c.session<server_login>().next(access, cmd.c, payload);
+        step = cmd.c.session<server_login>().next(access, cmd.c, payload.view());
         if (step.done && !state.skip_empty) {
             step.done = false;
             state.over = true;

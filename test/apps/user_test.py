@@ -4,24 +4,21 @@ Passwords are typed on a terminal of our own (a pty). Each test is a sentence.
 """
 import base64
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import os
 import pathlib
 import pty
 import re
-import select
 import signal
 import stat
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import suite  # noqa: E402
+import terminal as terminals  # noqa: E402
 
 OOCRPCD = os.path.abspath(sys.argv[1])
 WORD = "correct horse \u2168 battery"
@@ -82,51 +79,9 @@ def opens(path, name, password):
     return right[0]
 
 
-class terminal:
-    """A program on a terminal of its own."""
-
-    def __init__(self, path, *words):
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            # Who runs this in the background may have had it ignore them.
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            os.chdir(path.parent)
-            os.execv(OOCRPCD, ["oocrpcd", "user", *words])
-        self.seen = ""
-        self.before = termios.tcgetattr(self.master)
-
-    def read(self):
-        ready, _, _ = select.select([self.master], [], [], 30)
-        assert ready, f"nothing comes: {self.seen!r}"
-        try:
-            data = os.read(self.master, 4096)
-        except OSError:  # the other end is closed
-            data = b""
-        self.seen += data.decode()
-        return data
-
-    def expect(self, text):
-        while text not in self.seen:
-            assert self.read(), f"it ended: {self.seen!r}"
-
-    def type(self, text):
-        os.write(self.master, text.encode())
-
-    def number(self):
-        tiocgptn = 0x80045430
-        return struct.unpack("i", fcntl.ioctl(self.master, tiocgptn, bytes(4)))[0]
-
-    def echoes(self):
-        return bool(termios.tcgetattr(self.master)[3] & termios.ECHO)
-
-    def end(self):
-        """The exit code, or minus the signal, once all is read."""
-        while self.read():
-            pass
-        status = os.waitpid(self.pid, 0)[1]
-        os.close(self.master)
-        return os.waitstatus_to_exitcode(status)
+def terminal(path, *words):
+    """`oocrpcd user` in the file's directory, on a terminal of its own."""
+    return terminals.terminal(OOCRPCD, "user", *words, cwd=path.parent)
 
 
 def a_password_is_asked_for_twice_and_never_shown():

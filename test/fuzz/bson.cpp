@@ -129,13 +129,13 @@ void texts_beside_libbson(oocrpc::bytes document, const std::string& ours) {
     require(text != nullptr, "libbson writes what it has taken");
     put_document(back, parse(text.get()));
     require(std::ranges::equal(oocrpc::bytes(back), document), "we read what libbson writes");
-    const std::unique_ptr<bson_t, void (*)(bson_t*)> read(
-        bson_new_from_json(reinterpret_cast<const std::uint8_t*>(ours.data()),
-                           static_cast<ssize_t>(ours.size()), nullptr),
-        bson_destroy);
+    auto* const read = bson_new_from_json(reinterpret_cast<const std::uint8_t*>(ours.data()),
+                                          static_cast<ssize_t>(ours.size()), nullptr);
+    const std::unique_ptr<void, void (*)(void*)> owned(
+        read, [](void* b) { bson_destroy(static_cast<bson_t*>(b)); });
     if (!read && validate(document, 90)) return; // its reader goes less deep
     require(read != nullptr, "libbson reads what we write");
-    require(std::ranges::equal(oocrpc::bytes(bson_get_data(read.get()), read->len), document),
+    require(std::ranges::equal(oocrpc::bytes(bson_get_data(read), read->len), document),
             "as the same document");
 }
 #else

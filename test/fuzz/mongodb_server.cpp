@@ -1,7 +1,12 @@
 #include "codec.hpp"
 
+#include <vector>
+
 #include <oocrpc/bson_json.hpp>
 #include <oocrpc/mongodb_server_codec.hpp>
+
+#include "../../lib/mongodb/crc32c.hpp"
+#include "../../lib/mongodb/wire.hpp"
 
 namespace fuzz {
 namespace {
@@ -18,6 +23,23 @@ void check_sent(oocrpc::bytes out) {
                 "what is sent is as long as it says");
         out = out.subspan(length_of(out));
     }
+}
+
+/// The same, and where the request's number is even the checksum is right, which no mutation would
+/// make it.
+std::vector<std::uint8_t> with_checksums(oocrpc::bytes data) {
+    namespace mongodb = oocrpc::mongodb;
+    constexpr std::size_t least = mongodb::header_size + 8, sum = 4;
+    std::vector<std::uint8_t> all(data.begin(), data.end());
+    for (auto rest = std::span(all); rest.size() >= least;) {
+        const auto head = mongodb::read_header(rest);
+        const auto n = length_of(rest);
+        if (n < least || n > rest.size()) break;
+        if (head.operation == mongodb::opcode::msg && rest[16] & 1 && head.request_id % 2 == 0)
+            oocrpc::detail::store_le(&rest[n - sum], mongodb::crc32c(rest.first(n - sum)));
+        rest = rest.subspan(n);
+    }
+    return all;
 }
 
 oocrpc::bson::value document(const char* text) {
@@ -40,6 +62,8 @@ void mongodb_server(oocrpc::bytes data) {
         codec.encode(reply, out);
         check_sent(out);
     };
+    const auto right = with_checksums(data);
+    data = right;
     const auto end = read_all(codec, data, [&](const oocrpc::message& m) {
         if (m.kind != oocrpc::message_kind::call || m.oneway) return;
         require(m.id > 0, "a call has an id");

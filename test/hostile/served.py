@@ -18,8 +18,8 @@ from wire import mongo, native
 from oocrpc_base import decode, remote_error
 
 PATIENCE = 30  # seconds until something that does not happen is a failure
-SHORT = {"handshake-timeout": "1s", "first-frame-timeout": "1s", "frame-timeout": "1s",
-         "idle-timeout": "1500ms", "write-timeout": "1s"}
+SHORT = {"first-frame-timeout": "1s", "frame-timeout": "1s", "idle-timeout": "1500ms",
+         "write-timeout": "1s"}
 KEPT_BY_ASAN = 16  # MiB of freed memory
 
 
@@ -101,8 +101,7 @@ class served:
         self.tls, self.password, self.program = None, None, program
         listen, options = "oocrpc://127.0.0.1:0", []
         if where == "short":
-            known = words_of(program, "demo")
-            options = [w for name, v in SHORT.items() if name in known for w in (f"--{name}", v)]
+            options = [w for name, v in SHORT.items() for w in (f"--{name}", v)]
         if where == "login":
             options = self.make_user()
         if where == "tls":
@@ -202,13 +201,24 @@ class served:
     def holds(self):
         """All that has to be as it was once a peer has left; our own connections are part of it."""
         with visitor(self, native) as n, visitor(self, mongo) as m:
+            status = m.command({"serverStatus": 1})  # before the stats, so that both are counted
             stats = n.call("demo.stats")
-            status = m.command({"serverStatus": 1})
             calls, tasks = self.dumped()
             return {"sockets": len(os.listdir(f"/proc/{self.process.pid}/fd")),
                     "connections": stats["connections"], "in flight": stats["in_flight"],
                     "cursors": status["metrics"]["cursor"]["open"]["total"],
                     "suspended": status["oocrpc"]["suspended"], "calls": calls, "tasks": tasks}
+
+    def rests(self):
+        """What it holds when only we are there."""
+        held = {}
+
+        def alone():
+            nonlocal held
+            held = self.holds()
+            return held["connections"] == 2
+        until(alone, lambda: f"nobody is there but us: {held}")
+        return held
 
 
 def words_of(*command):

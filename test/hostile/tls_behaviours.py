@@ -52,7 +52,7 @@ class session:
         return self.out.read()
 
 
-@over_tls(200, IDLE, needs=("handshake-timeout",), must={"closed": 1})
+@over_tls(200, IDLE, must={"closed": 1})
 def tls_stall(f, peer):
     """In the middle of the first message, or after it."""
     hello = session().hello()

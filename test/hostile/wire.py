@@ -1,4 +1,4 @@
-"""What a hostile peer sends: the bytes of both framings, right ones and lies. Standard library only.
+"""What a hostile peer sends: the bytes of both framings, right ones and lies.
 
 `native` and `mongo` have the same functions where both framings can say the same.
 """

@@ -1,4 +1,4 @@
-"""`oocrpcd demo` as a process that can be stopped and started again on the same port."""
+"""`oocrpcd demo` as a process that can be stopped and started again on the same ports."""
 import re
 import signal
 import subprocess
@@ -7,23 +7,29 @@ STOP_WITHIN = 30
 
 
 class demo_server:
-    """Serves as soon as it exists; `url` is the one for drivers. Its log goes to stderr."""
+    """Serves as soon as it exists; `url` is the one for drivers. Its log goes to stderr.
 
-    def __init__(self, program):
-        self.program = program
-        self.port = 0
+    `listeners` are URLs without their ports, which stand in `ports`; `host` are options of oocrpcd
+    itself, `options` those of the demo.
+    """
+
+    def __init__(self, program, listeners=("oocrpc://127.0.0.1",), host=(), options=()):
+        self.command = [program, *host, "demo", "--drain-timeout", "1", *options]
+        self.listeners = listeners
+        self.ports = [0] * len(listeners)
         self._start()
 
     def _start(self):
-        command = [self.program, "demo", "--drain-timeout", "1",
-                   "--listen", f"oocrpc://127.0.0.1:{self.port}"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        listen = [word for where, port in zip(self.listeners, self.ports)
+                  for word in ("--listen", f"{where}:{port}")]
+        self.process = subprocess.Popen(self.command + listen, stdout=subprocess.PIPE, text=True)
         self.ready = self.process.stdout.readline()
-        found = re.search(r"ready.*://127\.0\.0\.1:(\d+)", self.ready)
-        if not found:
+        found = re.findall(r"://[\d.]+:(\d+)", self.ready)
+        if "ready" not in self.ready or len(found) != len(self.listeners):
             self.process.kill()
             raise RuntimeError(f"no ready line but {self.ready!r}")
-        self.port = int(found[1])
+        self.ports = [int(port) for port in found]
+        self.port = self.ports[0]
         self.url = f"mongodb://127.0.0.1:{self.port}/"
 
     def stop(self, number=signal.SIGTERM):
@@ -39,7 +45,7 @@ class demo_server:
             self.process.stdout.close()
 
     def restart(self, number=signal.SIGTERM):
-        """Stops it with that signal and starts it on the same port; returns the exit code."""
+        """Stops it with that signal and starts it on the same ports; returns the exit code."""
         code = self.stop(number)
         self._start()
         return code

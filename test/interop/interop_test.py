@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.parse
 
 from cases import python_with, require_packages, unavailable
 from demo_server import demo_server
@@ -44,8 +45,8 @@ class client:
 
 
 # A word that begins with @ is a file of this folder, with % one of those that ./install put there,
-# URL is the server's address, and python:MODULE a Python that has the module. What has no command
-# here is built, and gets it from meson.
+# URLdemo is the server's address with the database, and python:MODULE a Python that has the module.
+# What has no command here is built, and gets it from meson.
 CLIENTS = {
     "node7": client("%node", "@clients/node_client.js", "mongodb7"),
     "node4": client("%node", "@clients/node_client.js", "mongodb4", may_skip="run_cursor_command"),
@@ -79,25 +80,34 @@ def find_command(name, packages, replacement):
 class verdict:
     """What is known of the cases: ok, not ok or skip by name."""
 
-    def __init__(self, may_skip):
+    def __init__(self, required, may_skip):
+        self.required = required
         self.may_skip = may_skip
         self.outcomes = {}
 
     def note(self, outcome, case, why):
         if case in self.outcomes:
             outcome = "not ok"
-        if outcome == "skip" and case in REQUIRED and case not in self.may_skip:
+        if outcome == "skip" and case in self.required and case not in self.may_skip:
             outcome = "not ok"
             why = f"this client may not skip it ({why})"
         self.outcomes[case] = outcome
         print(outcome, case + (f": {why}" if why else ""), flush=True)
+
+    def line(self, line):
+        """Takes a line of the client's that says what came of a case, passes others on."""
+        case = re.fullmatch(r"(ok|not ok|skip) (\w+)(?:: (.*))?", line)
+        if case:
+            self.note(*case.groups())
+        else:
+            print(line, flush=True)
 
     def check(self, case, good, why):
         self.note("ok" if good else "not ok", case, "" if good else why)
 
     def end(self, finished):
         """Prints the closing line; true if nothing failed."""
-        for case in REQUIRED:
+        for case in self.required:
             if case not in self.outcomes:
                 self.note("not ok", case, "it did not run")
         self.check("client_ends_with_0", finished, "or it had to be stopped")
@@ -111,10 +121,7 @@ def converse(process, server, judged):
     """Follows the client's lines until it closes its stdout."""
     for line in process.stdout:
         line = line.rstrip("\n")
-        case = re.fullmatch(r"(ok|not ok|skip) (\w+)(?:: (.*))?", line)
-        if case:
-            judged.note(*case.groups())
-        elif line in ("RESTART", "RESTART KILL"):
+        if line in ("RESTART", "RESTART KILL"):
             killed = line.endswith("KILL")
             code = server.restart(signal.SIGKILL if killed else signal.SIGTERM)
             if not killed and code != 0:
@@ -122,15 +129,15 @@ def converse(process, server, judged):
             process.stdin.write("READY\n")
             process.stdin.flush()
         else:
-            print(line, flush=True)
+            judged.line(line)
 
 
-def start(command, server, packages, home):
+def start(command, url, packages, home, **variables):
     """The client as a leader of its own session; `home` is its HOME, where mongosh leaves logs."""
-    command = [word.replace("URL", server.url) if word.startswith("URL") else word
-               for word in command]
-    environment = dict(os.environ, OOCRPC_URL=server.url, OOCRPC_PACKAGES=str(packages),
-                       OOCRPC_INTEROP=str(HERE), HOME=home)
+    in_demo = urllib.parse.urlsplit(url)._replace(path="/demo").geturl()
+    command = [in_demo if word == "URLdemo" else word for word in command]
+    environment = dict(os.environ, OOCRPC_URL=url, OOCRPC_PACKAGES=str(packages),
+                       OOCRPC_INTEROP=str(HERE), HOME=home, **variables)
     return subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, start_new_session=True)
 
@@ -152,11 +159,11 @@ def main(name, oocrpcd, packages, *replacement):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     packages = pathlib.Path(packages).resolve()
     command = find_command(name, packages, replacement)
-    judged = verdict(CLIENTS[name].may_skip)
+    judged = verdict(REQUIRED, CLIENTS[name].may_skip)
     server = demo_server(oocrpcd)
     try:
         with tempfile.TemporaryDirectory() as home:
-            finished = run(start(command, server, packages, home), server, judged)
+            finished = run(start(command, server.url, packages, home), server, judged)
     finally:
         code = server.stop()
     judged.check("server_ends_with_0", code == 0, f"exit code {code}")

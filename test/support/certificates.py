@@ -26,12 +26,13 @@ class authority:
         openssl("req", "-x509", *EC, "-nodes", "-days", "2", "-subj", f"/CN={name}",
                 "-keyout", self.key, "-out", self.path)
 
-    def issue(self, name, names=HERE, key=EC, days=2):
-        """A file with a certificate of that common name and its key; replaces the one before."""
+    def issue(self, name, names=HERE, key=EC, days=2, subject=None):
+        """A file with a certificate, of that common name where no subject is given, and its key;
+        replaces the one before."""
         path = self.directory / f"{name}.pem"
         new_key = path.with_suffix(".key")
         text = openssl("req", "-x509", "-CA", self.path, "-CAkey", self.key, *key, "-nodes",
-                       "-days", str(days), "-subj", f"/CN={name}", "-keyout", new_key,
+                       "-days", str(days), "-subj", subject or f"/CN={name}", "-keyout", new_key,
                        "-addext", f"subjectAltName={names}",
                        "-addext", "basicConstraints=critical,CA:FALSE")
         path.write_text(text + new_key.read_text())

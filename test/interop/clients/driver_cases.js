@@ -300,15 +300,19 @@ function driverCases(driver, connect, main, observer) {
       assert.deepEqual(values(answers), numbers(MANY).map((i) => i + 1));
       const before = await stats();
       const wire = await tap();
-      await withClient({}, async (client) => {
-        const all = Promise.allSettled(
-          numbers(MANY).map((i) => client.db('demo').command({ sleep_ms: [FOREVER_MS + i] })));
-        await inFlight(MANY);
+      try {
+        await withClient({}, async (client) => {
+          const all = Promise.allSettled(
+            numbers(MANY).map((i) => client.db('demo').command({ sleep_ms: [FOREVER_MS + i] })));
+          await inFlight(MANY);
+          wire.close();
+          await inFlight(0);
+          await cancelledSince(before, MANY);
+          await all;
+        }, wire.url);
+      } finally {
         wire.close();
-        await inFlight(0);
-        await cancelledSince(before, MANY);
-        await all;
-      }, wire.url);
+      }
     },
 
     async compression() {

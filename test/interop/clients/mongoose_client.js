@@ -4,6 +4,7 @@
 const assert = require('node:assert/strict');
 const { URL_OF_SERVER, packages, runCases, until, errorOf } = require('./support.js');
 const { driverCases } = require('./driver_cases.js');
+const { runLogins } = require('./logins.js');
 
 const mongoose = packages('mongoose');
 const numbers = (n) => Array.from({ length: n }, (_, i) => i);
@@ -128,7 +129,18 @@ async function modelCases(connection, counters) {
   };
 }
 
+async function tryLogin(url, calls) {
+  const connection = mongoose.createConnection();
+  try {
+    await connection.openUri(url);
+    await calls((database, command) => connection.useDb(database).db.command(command));
+  } finally {
+    await connection.close();
+  }
+}
+
 async function main() {
+  if (process.env.OOCRPC_LOGINS) return runLogins(tryLogin);
   const connection = await connectionTo(URL_OF_SERVER);
   const observer = await connectionTo(URL_OF_SERVER, { maxPoolSize: 1 });
   const counters = async () => {

@@ -2,8 +2,9 @@
 // its own into scripts but not into modules: here its words return promises.
 'use strict';
 const assert = require('node:assert/strict');
-const { URL_OF_SERVER, runCases, until, errorOf, restart, tap } = require('./support.js');
+const { urlWith, runCases, until, errorOf, restart, tap } = require('./support.js');
 const { everyType } = require('./every_type.js');
+const { runLogins } = require('./logins.js');
 
 const MANY = 100;
 const FOREVER_MS = 600000;
@@ -20,8 +21,8 @@ function mongoshCases(shell, observer) {
   const call = (command) => db.runCommand(command);
 
   // A shell of its own for one case, as `connect()` at the prompt makes it.
-  const withShell = async (use, url = URL_OF_SERVER, options = '') => {
-    const other = await connect(`${url}demo${options}`);
+  const withShell = async (use, url = urlWith('/demo')) => {
+    const other = await connect(url);
     try {
       return await use(other);
     } finally {
@@ -79,7 +80,7 @@ function mongoshCases(shell, observer) {
 
     async echo_every_type() {
       const document = everyType(shell);
-      const wire = await tap();
+      const wire = await tap(urlWith('/demo'));
       try {
         await withShell(async (other) => {
           const { reply } = await other.runCommand({ echo: [document] });
@@ -209,7 +210,7 @@ function mongoshCases(shell, observer) {
 
     async cancel_by_closing() {
       const before = await stats();
-      const other = await connect(`${URL_OF_SERVER}demo`);
+      const other = await connect(urlWith('/demo'));
       const ended = errorOf(other.runCommand({ sleep_ms: [FOREVER_MS] }));
       await inFlight(1);
       await other.getMongo().close(true);
@@ -230,24 +231,28 @@ function mongoshCases(shell, observer) {
       const answers = await Promise.all(many((i) => call({ add: [i, 1] })));
       assert.deepEqual(values(answers), many((i) => i + 1));
       const before = await stats();
-      const wire = await tap();
-      await withShell(async (other) => {
-        const all = Promise.allSettled(
-          many((i) => other.runCommand({ sleep_ms: [FOREVER_MS + i] })));
-        await inFlight(MANY);
+      const wire = await tap(urlWith('/demo'));
+      try {
+        await withShell(async (other) => {
+          const all = Promise.allSettled(
+            many((i) => other.runCommand({ sleep_ms: [FOREVER_MS + i] })));
+          await inFlight(MANY);
+          wire.close();
+          await inFlight(0);
+          await cancelledSince(before, MANY);
+          await all;
+        }, wire.url);
+      } finally {
         wire.close();
-        await inFlight(0);
-        await cancelledSince(before, MANY);
-        await all;
-      }, wire.url);
+      }
     },
 
     async compression() {
       const text = 'compressible, compressible, '.repeat(1000);
-      const wire = await tap();
+      const wire = await tap(urlWith('/demo', { compressors: 'zlib' }));
       await withShell(async (other) => {
         assert.equal((await other.runCommand({ echo: [text] })).reply, text);
-      }, wire.url, '?compressors=zlib');
+      }, wire.url);
       for (const messages of [wire.sent(), wire.received()]) {
         assert.ok(messages.some((m) => m.opcode === 2012 && m.compressor === 2));
         assert.ok(messages.every((m) => m.bytes.length < text.length));
@@ -304,7 +309,15 @@ function mongoshCases(shell, observer) {
 }
 
 async function main(shell, more) {
-  const observer = await shell.connect(`${URL_OF_SERVER}demo?maxPoolSize=1`);
+  if (process.env.OOCRPC_LOGINS) return runLogins(async (url, calls) => {
+    const db = await shell.connect(url);
+    try {
+      await calls((database, command) => db.getSiblingDB(database).runCommand(command));
+    } finally {
+      await db.getMongo().close();
+    }
+  });
+  const observer = await shell.connect(urlWith('/demo', { maxPoolSize: 1 }));
   await runCases({ ...mongoshCases(shell, observer), ...more });
   await observer.getMongo().close();
 }

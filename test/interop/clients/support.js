@@ -6,8 +6,16 @@ const { createRequire } = require('node:module');
 const { promisify } = require('node:util');
 
 const URL_OF_SERVER = process.env.OOCRPC_URL;
-const BOUND_MS = 10000;
+const BOUND_MS = 30000;
 const read = promisify(fs.read);
+
+// The server's URL with another path, and with options more.
+function urlWith(path, options = {}) {
+  const url = new URL(URL_OF_SERVER);
+  url.pathname = path;
+  for (const [name, value] of Object.entries(options)) url.searchParams.set(name, value);
+  return url.href;
+}
 
 const packages = createRequire(`${process.env.OOCRPC_PACKAGES}/clients/`);
 
@@ -104,9 +112,10 @@ function messagesOf(chunks) {
   return found;
 }
 
-// A port that passes everything on to the server and keeps a copy of both directions.
-async function tap() {
-  const { hostname, port } = new URL(URL_OF_SERVER);
+// A port that passes everything on to where the URL points and keeps a copy of both directions.
+async function tap(of = URL_OF_SERVER) {
+  const url = new URL(of);
+  const { hostname, port } = url;
   const connections = [];
   const listening = net.createServer((near) => {
     const far = net.connect(Number(port), hostname);
@@ -116,8 +125,9 @@ async function tap() {
     far.on('data', (data) => received.push(data)).on('error', () => {}).pipe(near);
   });
   await new Promise((done) => listening.listen(0, '127.0.0.1', done));
+  url.port = listening.address().port;
   return {
-    url: `mongodb://127.0.0.1:${listening.address().port}/`,
+    url: url.href,
     sent: () => connections.flatMap((c) => messagesOf(c.sent)),
     received: () => connections.flatMap((c) => messagesOf(c.received)),
     close() {
@@ -127,4 +137,6 @@ async function tap() {
   };
 }
 
-module.exports = { URL_OF_SERVER, packages, tell, Skip, runCases, until, errorOf, restart, tap };
+module.exports = {
+  URL_OF_SERVER, urlWith, packages, tell, Skip, runCases, until, errorOf, restart, tap,
+};

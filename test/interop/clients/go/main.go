@@ -1,5 +1,6 @@
 // The Go driver as a client of `oocrpcd demo`, for interop_test.py, which says how they talk.
-// With -hang it makes one call that does not end, to be killed in.
+// With -hang it makes one call that does not end, to be killed in; with OOCRPC_LOGINS it tries those
+// logins instead, for login_test.py.
 package main
 
 import (
@@ -111,6 +112,10 @@ func wanted(name string) bool {
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "-hang" {
 		answer("sleep_ms", bson.A{forever})
+	}
+	if logins := os.Getenv("OOCRPC_LOGINS"); logins != "" {
+		runLogins(logins)
+		return
 	}
 	must(observer.Ping(always, nil)) // ends the program where there is no server
 	failed := 0

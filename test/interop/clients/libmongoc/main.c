@@ -1,5 +1,6 @@
 /* libmongoc as a client of `oocrpcd demo`, for interop_test.py, which says how they talk.
- * With --hang it makes one call that does not end, to be killed in.
+ * With --hang it makes one call that does not end, to be killed in; with OOCRPC_LOGINS it tries
+ * those logins instead.
  */
 #include "support.h"
 
@@ -65,6 +66,10 @@ int main(int argc, char** argv) {
     mongoc_uri_set_option_as_bool(server_uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
     client = connect_with(MONGOC_URI_CONNECTTIMEOUTMS, "20000");
 
+    if (getenv("OOCRPC_LOGINS")) {
+        run_logins(getenv("OOCRPC_LOGINS"));
+        return 0;
+    }
     const int failed = hang ? !answers(client, JSON({"sleep_ms": [600000]}), "") : run_all();
     mongoc_client_destroy(client);
     mongoc_uri_destroy(server_uri);

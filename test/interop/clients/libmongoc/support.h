@@ -28,6 +28,9 @@ struct test_case {
 extern const struct test_case connection_cases[], call_cases[], cancelling_cases[], cursor_cases[],
     write_cases[];
 
+/* Logins instead of cases: tells what came of each URL of the file, for login_test.py. */
+void run_logins(const char* path);
+
 /* Where the server is, and a client of the main thread for all cases that need no other. */
 extern mongoc_uri_t* server_uri;
 extern mongoc_client_t* client;

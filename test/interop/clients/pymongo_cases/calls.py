@@ -105,13 +105,13 @@ def big_argument_and_reply():
 
 @case
 def hundred_concurrent():
-    """In turn they would take 20 seconds, and each must get its own answer."""
+    """In turn they would take 100 seconds, and each must get its own answer."""
     start = time.monotonic()
 
     def body(i):
-        equal(demo.command("sleep_ms", [200])["reply"], 200)
+        equal(demo.command("sleep_ms", [1000])["reply"], 1000)
         for n in range(5):
             equal(demo.command("add", [1000 * i, n])["reply"], 1000 * i + n)
     for join in [in_background(body, i) for i in range(100)]:
         join()
-    assert time.monotonic() - start < 10, "they ran in turn"
+    assert time.monotonic() - start < 50, "they ran in turn"

@@ -4,12 +4,15 @@ import socket
 import struct
 import sys
 import threading
+import urllib.parse
 
 import pymongo
 from pymongo import errors
 
 from cases import skip
 from .support import URL, case, connected, equal, raises, stats, until
+
+URL_PARTS = urllib.parse.urlsplit(URL)
 
 
 class relay:
@@ -18,13 +21,15 @@ class relay:
     def __init__(self):
         self.counts = collections.Counter()
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "mongodb://127.0.0.1:%d" % self.listener.getsockname()[1]
+        user, at, _ = URL_PARTS.netloc.rpartition("@")
+        netloc = f"{user}{at}127.0.0.1:{self.listener.getsockname()[1]}"
+        self.url = URL_PARTS._replace(netloc=netloc).geturl()
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
         while True:
             near, _ = self.listener.accept()
-            far = socket.create_connection(pymongo.uri_parser.parse_uri(URL)["nodelist"][0])
+            far = socket.create_connection((URL_PARTS.hostname, URL_PARTS.port))
             for a, b, direction in ((near, far, "request"), (far, near, "reply")):
                 threading.Thread(target=self.forward, args=(a, b, direction), daemon=True).start()
 

@@ -37,6 +37,8 @@ def find_one():
 def find_batches():
     sent = commands()
     client = connected(event_listeners=[sent])
+    client.admin.command("ping")  # after the login
+    sent.names.clear()
     equal([d["reply"] for d in client.demo.count.find({"n": 10}, batch_size=3)], [*range(10)])
     equal(sent.names[0], "find")
     assert sent.names.count("getMore") >= 3, sent.names

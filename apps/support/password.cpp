@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,12 +13,10 @@
 
 #include <oocrpc/scram.hpp>
 
-#include "exit.hpp"
+#include "failure.hpp"
 
-namespace host {
+namespace oocrpc::apps {
 namespace {
-
-using oocrpc::secret;
 
 /// More than any line that a terminal hands out at once.
 constexpr std::size_t most_typed = 4096;
@@ -67,10 +66,11 @@ class held_signals {
 /// The terminal that the program was started from, which shows nothing of what is typed.
 class mute_terminal {
   public:
-    mute_terminal() : file_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {
+    explicit mute_terminal(const std::string& instead)
+        : file_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {
         if (file_ < 0 || ::tcgetattr(file_, &before_) != 0)
-            throw failure(usage_error, "there is no terminal to ask for the password on; see "
-                                       "--password-file and --password-stdin");
+            throw failure(usage_error,
+                          "there is no terminal to ask for the password on; see " + instead);
         auto mute = before_;
         mute.c_lflag &= ~static_cast<tcflag_t>(ECHO);
         mute.c_lflag |= ICANON | ECHONL;
@@ -101,10 +101,20 @@ class mute_terminal {
     termios before_{};
 };
 
-void ask_twice(const std::string& of_whom, const descriptor& signals, secret& once, secret& again) {
-    mute_terminal terminal;
-    if (terminal.ask("Password of " + of_whom + ": ", signals, once))
-        terminal.ask("The same again: ", signals, again);
+/// Puts each question in turn. A signal that has come ends the program here, with the terminal as
+/// it was.
+std::vector<secret> ask(const std::vector<std::string>& questions, const std::string& instead) {
+    std::vector<secret> answers(questions.size());
+    const held_signals held;
+    const descriptor signals(::signalfd(-1, &held.ending(), SFD_CLOEXEC));
+    mute_terminal terminal(instead);
+    for (std::size_t i = 0; i < questions.size(); ++i)
+        if (!terminal.ask(questions[i], signals, answers[i])) break;
+    return answers;
+}
+
+std::string question(const std::string& of_whom) {
+    return "Password of " + of_whom + ": ";
 }
 
 secret all_of(int file, const std::string& name) {
@@ -123,15 +133,16 @@ secret all_of(int file, const std::string& name) {
 
 } // namespace
 
-secret ask_password(const std::string& of_whom) {
-    secret once, again;
-    {
-        const held_signals held;
-        const descriptor signals(::signalfd(-1, &held.ending(), SFD_CLOEXEC));
-        ask_twice(of_whom, signals, once, again);
-    } // A signal that has come ends the program here, with the terminal as it was.
-    if (once.view() != again.view()) throw failure(usage_error, "the two passwords differ");
-    return once;
+secret ask_password(const std::string& of_whom, const std::string& instead) {
+    auto answers = ask({question(of_whom)}, instead);
+    return std::move(answers.front());
+}
+
+secret ask_new_password(const std::string& of_whom, const std::string& instead) {
+    auto answers = ask({question(of_whom), "The same again: "}, instead);
+    if (answers[0].view() != answers[1].view())
+        throw failure(usage_error, "the two passwords differ");
+    return std::move(answers[0]);
 }
 
 secret password_in(const std::string& path) {
@@ -147,4 +158,4 @@ secret password_on_stdin() {
     return all_of(STDIN_FILENO, "the password on stdin");
 }
 
-} // namespace host
+} // namespace oocrpc::apps
