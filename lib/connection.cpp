@@ -246,7 +246,10 @@ void connection::on_peer_gone(std::error_code ec) {
     const auto why = !peer_error_.empty()     ? peer_error_
                      : ec == asio::error::eof ? "the peer closed the connection"
                                               : ec.message();
-    if (ec != asio::error::eof) return close(rpc_error(errc::unavailable, why));
+    // TLS 1.3 tells only after the handshake that our certificate is not taken.
+    const bool refused = ec == std::errc::permission_denied;
+    if (ec != asio::error::eof)
+        return close(rpc_error(refused ? errc::unauthenticated : errc::unavailable, why));
     // The peer may have closed its sending half only: what was answered still goes out.
     state_ = state::flushing;
     last_reason_ = std::make_unique<rpc_error>(errc::unavailable, why);

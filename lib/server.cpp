@@ -155,9 +155,9 @@ awaitable<void> server_core::encrypt(std::shared_ptr<server_core> self,
     --self->shaking_;
     if (!why && !self->abandoned_) co_return;
     self->options_.registry->connections.leave(who.address);
+    self->tell_fewer();
     if (self->abandoned_) co_return;
     if (self->options_.on_handshake_failed) self->options_.on_handshake_failed(who, *why);
-    self->tell_fewer();
 }
 
 void server_core::serve(std::unique_ptr<byte_stream> bytes, const url& at) {

@@ -60,6 +60,23 @@ std::string text_of(unsigned long code) {
     return "the peer refuses: " + std::string(reason.substr(alert + 7));
 }
 
+/// Whether the peer says that it does not take our certificate, or wants one.
+bool refuses_certificate(int value) {
+    switch (ERR_GET_REASON(static_cast<unsigned long>(value)) - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_CERTIFICATE_REQUIRED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 struct category_of_tls final : std::error_category {
     const char* name() const noexcept override { return "oocrpc.tls"; }
     std::string message(int value) const override {
@@ -68,6 +85,10 @@ struct category_of_tls final : std::error_category {
         if (value == static_cast<int>(tls_errc::flooded))
             return "TLS: the peer does not read what it asks for";
         return "TLS: " + text_of(static_cast<unsigned long>(value));
+    }
+    std::error_condition default_error_condition(int value) const noexcept override {
+        if (refuses_certificate(value)) return std::errc::permission_denied;
+        return {value, *this};
     }
 };
 

@@ -19,7 +19,8 @@ enum class tls_errc : int {
     truncated = 1, ///< the connection ends without the word that TLS has for it
     flooded,       ///< the peer asks for answers that it does not read
 };
-/// Of tls_errc, and of OpenSSL's errors.
+/// Of tls_errc, and of OpenSSL's errors; std::errc::permission_denied are those by which a peer
+/// refuses our certificate.
 const std::error_category& tls_category() noexcept;
 inline std::error_code make_error_code(tls_errc e) noexcept {
     return {static_cast<int>(e), tls_category()};
