@@ -83,4 +83,17 @@ TEST_CASE("one port answers both protocols, a driver's call as MongoDB does") {
     });
 }
 
+TEST_CASE("what either protocol may begin with waits until it is told which") {
+    // 66,048 bytes for the native protocol, 131,328 for MongoDB.
+    const std::string both("\0\1\2\0", 4);
+    CHECK(look(both).what == decoded::state::incomplete);
+    CHECK(look(both).size == 16);
+    CHECK(look(both + "abcd").what == decoded::state::incomplete);
+    CHECK(found(both + std::string("\0\2\1\0", 4)) == "oocrpc");
+    CHECK(found(both + "abcdabcd" + t::int32(2013)) == "mongodb");
+    CHECK(found(both + "abcdabcd" + t::int32(4711)) == "oocrpc");
+    // Too short for a native frame.
+    CHECK(found(std::string("\0\0\0\2", 4) + "abcdabcd" + t::int32(2013)) == "mongodb");
+}
+
 } // TEST_SUITE("detecting_codec")

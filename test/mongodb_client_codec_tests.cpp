@@ -687,4 +687,217 @@ TEST_CASE("every cut of a reply is incomplete, and only the whole one counts") {
     CHECK(r.feed(reply).size() == 1);
 }
 
+TEST_CASE("only servers of others take whole commands in place of methods") {
+    CHECK(rig(others).codec.takes_commands());
+    CHECK(!rig(ours).codec.takes_commands());
+    CHECK(!rig("").codec.takes_commands());
+}
+
+TEST_CASE("a method without a service is a command of the database, or of admin") {
+    mongodb_client_options options;
+    options.database = "";
+    rig r(others, options);
+    CHECK(r.call(1, "ping").body["$db"] == "admin");
+    CHECK(r.send(message::control(message_kind::ping, 1)) == encoded::unsupported);
+}
+
+TEST_CASE("a handshake is answered by one message, and others are passed over") {
+    rig r("");
+    CHECK(r.feed(rig::reply(r.greeting.head.request_id + 1, ours)) == texts{"ignored"});
+    const auto old = [](std::int32_t to, std::int32_t count) {
+        byte_buffer out;
+        op_reply m;
+        m.count = count;
+        const auto start = begin_reply(out, m, 900, to);
+        for (int i = 0; i < count; ++i) out.append(document(others));
+        end_message(out, start);
+        return out;
+    };
+    const auto to = r.greeting.head.request_id;
+    CHECK(r.feed(old(to + 1, 1)) == texts{"ignored"});
+    CHECK(!r.codec.ready());
+    CHECK(r.feed(old(to, 0)) == texts{"OP_REPLY: not one document answers the handshake"});
+    CHECK(r.feed(old(to, 1)) == texts{"ignored"});
+    CHECK(r.codec.ready());
+    CHECK(r.feed(old(4711, 1)) == texts{"ignored"});
+    auto wrong = old(4711, 1);
+    wrong.data()[32] = 9; // numberReturned
+    CHECK(r.feed(wrong).front().find("numberReturned is 9") != std::string::npos);
+}
+
+TEST_CASE("a hello is read leniently") {
+    mongodb_client_options options;
+    options.compressors = {"zlib"};
+    for (const auto* extra : {R"("compression": "zlib")", R"("compression": [1, "zstd"])",
+                              R"("maxBsonObjectSize": 0)", R"("oocrpc": 5)"}) {
+        rig r(R"({"ok": 1, "minWireVersion": 0, "maxWireVersion": 17, )" + std::string(extra) + "}",
+              options);
+        CHECK(!r.call(1, "d.f").packed);
+        CHECK(r.codec.takes_commands());
+    }
+}
+
+TEST_CASE("a reply's sections are fields of it") {
+    rig r(ours);
+    const auto to = r.call(1, "d.f").head.request_id;
+    byte_buffer all;
+    const auto start = begin_msg(all, 0, 900, to);
+    all.append(document(R"({"ok": 1.0})"));
+    const auto section = begin_section(all, "reply");
+    all.append(document(R"({"a": 1})"));
+    end_section(all, section);
+    end_message(all, start);
+    CHECK(r.feed(all) == texts{R"(1 [{"a":{"$numberInt":"1"}}])"});
+}
+
+TEST_CASE("of what a server says of an error only what makes sense is taken") {
+    const auto said = [](std::string_view reply) {
+        rig r(others);
+        return r.answer(r.call(1, "d.f"), reply);
+    };
+    CHECK(said(R"({"ok": 0, "$err": "a"})").ends_with(": a"));
+    CHECK(said(R"({"ok": 0, "errmsg": "b", "$err": "a"})").ends_with(": b"));
+    CHECK(said(R"({"ok": 0, "errmsg": 5})").ends_with("the server gave no reason"));
+    const auto plain = said(R"({"ok": 0, "errmsg": "a"})");
+    CHECK(said(R"({"ok": 0, "errmsg": "a", "code": {"$numberLong": "3000000000"}})") == plain);
+    CHECK(said(R"({"ok": 0, "errmsg": "a", "code": {"$numberLong": "-3000000000"}})") == plain);
+    CHECK(said(R"({"ok": 0, "errmsg": "a", "oocrpc": {"detail": 5, "x": 1}})") == plain);
+    CHECK(said(R"({"ok": 0, "errmsg": "a", "cursor": 5})") == plain);
+}
+
+TEST_CASE("of the metadata of a reply texts are taken") {
+    rig r(ours);
+    r.answer(r.call(1, "d.f"),
+             R"({"ok": 1.0, "reply": 1, "oocrpc": {"x": 1, "meta": {"n": 1, "k": "v"}}})");
+    CHECK(*r.last.meta.find("k") == "v");
+    CHECK(!r.last.meta.find("n"));
+    r.answer(r.call(2, "d.f"), R"({"ok": 1.0, "reply": 1, "oocrpc": {"meta": 5}})");
+    CHECK(r.last.meta.empty());
+}
+
+TEST_CASE("chains of replies may begin anew, and end with an error") {
+    rig r(others);
+    const auto first = r.call(1, "d.f");
+    const auto to = first.head.request_id;
+    CHECK(r.feed(rig::reply(to, R"({"ok": 1, "n": 1})", op_msg::more_to_come, 901)) ==
+          texts{"ignored"});
+    CHECK(r.feed(rig::reply(to, R"({"ok": 1, "n": 2})", op_msg::more_to_come, 902)) ==
+          texts{"ignored"});
+    CHECK(r.feed(rig::reply(902, R"({"ok": 0, "errmsg": "no"})", op_msg::more_to_come, 903))
+              .front()
+              .ends_with(": no"));
+    CHECK(r.feed(rig::reply(903, R"({"ok": 1})")) == texts{"ignored"});
+}
+
+TEST_CASE("a cancelled call whose answer opens no cursor leaves nothing to kill") {
+    for (const auto flags : {0u, +op_msg::more_to_come})
+        for (const auto* reply : {R"({"ok": 1, "cursor": {"id": 0}})", R"({"ok": 0})",
+                                  R"({"ok": 1, "cursor": {"id": {"$numberLong": "5"}}})"}) {
+            rig r(others);
+            const auto sent = r.call(1, "d.f");
+            r.cancel(1);
+            CHECK(r.answer(sent, reply, flags) == "ignored");
+            const bool killed = !r.requests().empty();
+            CHECK(killed == (flags == 0 && std::string_view(reply).find('5') != std::string::npos));
+        }
+}
+
+TEST_CASE("items of a server of ours come out of their wrapper, others as they are") {
+    rig r(ours);
+    const auto sent = r.call(1, "d.f", "", 10);
+    const auto seen = r.feed(rig::reply(
+        sent.head.request_id,
+        R"({"ok": 1.0, "cursor": {"x": 1, "id": 0, "firstBatch": [1, {}, {"reply": 2}, {"a": 3}]}})"));
+    CHECK(seen == texts{R"(1 item {"$numberInt":"1"})", "1 item {}", R"(1 item {"$numberInt":"2"})",
+                        R"(1 item {"a":{"$numberInt":"3"}})", "1 null"});
+}
+
+TEST_CASE("a batch that is not there is an empty one, and of a chain the last ends the stream") {
+    rig r(others);
+    const auto sent = r.call(1, "d.f", "", 10);
+    CHECK(r.grant(1, 1) == encoded::done); // there is no cursor yet
+    CHECK(r.requests().empty());
+    const auto to = sent.head.request_id;
+    CHECK(r.feed(rig::reply(to, R"({"ok": 1, "cursor": {"id": 0, "firstBatch": []}})",
+                            op_msg::more_to_come, 901)) == texts{"ignored"});
+    CHECK(r.feed(rig::reply(901, R"({"ok": 1, "cursor": {"id": {"$numberLong": "5"}}})")) ==
+          texts{"ignored"});
+    CHECK(r.next().body["getMore"] == 5);
+}
+
+TEST_CASE("between the items of a batch nothing is asked for that it may still hold") {
+    rig r(others);
+    const auto sent = r.call(1, "d.f", "", 1);
+    const auto all = rig::reply(
+        sent.head.request_id,
+        R"({"ok": 1, "cursor": {"id": {"$numberLong": "5"}, "firstBatch": [{"a": 1}, {"a": 2}]}})");
+    message m;
+    CHECK(r.codec.decode(all, m).size == 0);
+    CHECK(r.grant(1, 3) == encoded::done);
+    CHECK(r.requests().empty());
+    CHECK(r.feed(all) == texts{R"(1 item {"a":{"$numberInt":"2"}})"});
+    CHECK(r.next().body["batchSize"] == 2);
+}
+
+TEST_CASE("a server of ours that answers with a result and a cursor has answered with the result") {
+    rig r(ours);
+    CHECK(r.answer(r.call(1, "d.f"), R"({"ok": 1.0, "reply": 7, "cursor": {"id": 0}})") ==
+          R"(1 {"$numberInt":"7"})");
+    const auto whole = r.call(2, "d.$cmd", R"({"find": "f"})");
+    CHECK(r.answer(whole, R"({"ok": 1.0, "cursor": {"id": 0, "firstBatch": []}})")
+              .starts_with("2 raw"));
+}
+
+TEST_CASE("items that end above the limit of a message are too large, and no cursor is left") {
+    rig r(ours, {}, 100);
+    const auto sent = r.call(1, "d.f");
+    const auto batch =
+        R"({"ok": 1.0, "cursor": {"id": 0, "firstBatch": [")" + std::string(200, 'x') + R"("]}})";
+    CHECK(r.answer(sent, batch).find("message_too_large") != std::string::npos);
+    CHECK(r.requests().empty());
+}
+
+TEST_CASE("the memory of a large result is given back") {
+    rig r(others);
+    const auto large = R"({"ok": 1, "text": ")" + std::string(300'000, 'x') + "\"}";
+    CHECK(r.answer(r.call(1, "d.f"), large).size() > 300'000);
+    CHECK(r.answer(r.call(2, "d.f"), R"({"ok": 1, "n": "x"})") == R"(2 {"n":"x"})");
+}
+
+TEST_CASE("the array of a delete travels as a section, no other array does") {
+    rig r(others);
+    const auto sections = [&](std::string_view command) {
+        static std::int64_t id = 0;
+        return r.call(++id, "d.$cmd", command).sections.size();
+    };
+    CHECK(sections(R"({"delete": "c", "deletes": [{"q": {}}, {"q": {}}]})") == 1);
+    CHECK(sections(R"({"insert": "c", "x": [{}, {}], "documents": [{}, {}]})") == 1);
+    CHECK(sections(R"({"find": "c", "x": [{}, {}]})") == 0);
+}
+
+TEST_CASE("a one-way write asks for no acknowledgement, unless it says what it wants") {
+    rig r(others);
+    const auto concern = [&](std::string_view command) {
+        byte_buffer body = document(command);
+        auto m = message::call("d.$cmd", {bson::type::document, body});
+        m.oneway = true;
+        REQUIRE(r.send(std::move(m)) == encoded::done);
+        return r.next().body.value("writeConcern", json()).dump();
+    };
+    CHECK(concern(R"({"insert": "c", "documents": [{}]})") == R"({"w":0})");
+    CHECK(concern(R"({"insert": "c", "documents": [{}], "writeConcern": {"w": 1}})") ==
+          R"({"w":1})");
+    CHECK(concern(R"({"ping": 1})") == "null");
+}
+
+TEST_CASE("metadata that is not UTF-8 is refused, with a command as with a method") {
+    rig r(ours);
+    byte_buffer body = document(R"({"ping": 1})");
+    for (auto m : {message::call("d.f"), message::call("d.$cmd", {bson::type::document, body})}) {
+        m.meta.set("k", "\xff");
+        CHECK(r.send(std::move(m)) == encoded::invalid);
+        CHECK(r.requests().empty());
+    }
+}
+
 } // TEST_SUITE("mongodb_client_codec")

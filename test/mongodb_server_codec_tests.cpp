@@ -706,4 +706,115 @@ TEST_CASE("names of commands are known in any case, and nothing else is") {
         CHECK(!is_command_name(name));
 }
 
+TEST_CASE("what is wrong with a command is told, whatever follows it") {
+    exchange x;
+    CHECK(x.refused(t::msg(R"({"$x": 1, "a": 2, "$db": "d"})")) ==
+          "OP_MSG: the first key is no command");
+    CHECK(x.refused(t::msg(R"({"": 1, "$db": "d"})")) == "OP_MSG: the first key is no command");
+    byte_buffer twice;
+    bson::document_writer doc(twice);
+    doc.add("add", std::int32_t{1});
+    for (int i = 0; i < 2; ++i) bson::document_writer(doc, "$oocrpc").finish();
+    doc.add("$db", "d");
+    doc.finish();
+    CHECK(x.refused(t::message(2013, t::int32(0) + '\0' + t::text(twice))) ==
+          "OP_MSG: $oocrpc stands there twice");
+}
+
+TEST_CASE("a number that is not 1 is an argument, and a batch is no larger than an int32") {
+    CHECK(call(R"({"half": 2.5, "$db": "d"})") == "d.half 2.5");
+    exchange x;
+    const auto batch = R"({"add": [1], "batchSize": {"$numberLong": "3000000000"}, "$db": "d"})";
+    CHECK(x.in(t::msg(batch)).credit == 0);
+}
+
+TEST_CASE("a one-way request that is refused is passed over without a word") {
+    exchange x;
+    const auto m = x.in(t::msg(R"({"add": [1], "maxTimeMS": -1, "$db": "d"})", 2));
+    CHECK(m.kind == message_kind::ignored);
+    byte_buffer out;
+    x.codec.speak(out);
+    CHECK(out.empty());
+}
+
+TEST_CASE("commands of MongoDB's own carry metadata, too") {
+    exchange x;
+    const auto m = x.in(t::msg(R"({"ping": 1, "$oocrpc": {"meta": {"k": "v"}}, "$db": "d"})"));
+    CHECK(m.raw);
+    REQUIRE(m.meta.find("k"));
+    CHECK(*m.meta.find("k") == "v");
+}
+
+TEST_CASE("a one-way killOp that names no request of the connection is a command") {
+    const auto kind = [](const std::string& command) {
+        exchange x;
+        return x.in(t::msg(command, 2)).kind;
+    };
+    CHECK(kind(R"({"killOp": 1, "$db": "admin"})") == message_kind::call);
+    CHECK(kind(R"({"killOp": 1, "op": "7", "$db": "admin"})") == message_kind::call);
+    CHECK(kind(R"({"killOp": 1, "op": {"$numberLong": "-3000000000"}, "$db": "admin"})") ==
+          message_kind::call);
+    CHECK(kind(R"({"killOp": 1, "op": {"$numberLong": "9000000000"}, "$db": "admin"})") ==
+          message_kind::call);
+    CHECK(kind(R"({"killOp": 1, "op": {"$numberLong": "7"}, "$db": "admin"})") ==
+          message_kind::ignored);
+}
+
+TEST_CASE("the deadline of an OP_QUERY is the command's own, else that of its wrapper") {
+    const auto timeout = [](const std::string& command) {
+        exchange x;
+        return x.in(t::query("d.$cmd", command)).timeout_ms;
+    };
+    CHECK(timeout(R"({"add": [1], "maxTimeMS": 5})") == 5);
+    CHECK(timeout(R"({"$query": {"add": [1]}, "$maxTimeMS": 6})") == 6);
+    CHECK(timeout(R"({"$query": {"add": [1], "maxTimeMS": 5}, "$maxTimeMS": 6})") == 5);
+    CHECK(timeout(R"({"$query": {"add": [1]}, "$maxTimeMS": 0})") == -1);
+    CHECK(timeout(R"({"$query": {"add": [1]}, "$maxTimeMS": "6"})") == -1);
+    exchange x;
+    const auto m = x.in(t::query("d.$cmd", R"({"add": [1], "maxTimeMS": -1})"));
+    CHECK(m.kind == message_kind::ignored); // and answered at once
+    CHECK(x.refused(t::query("d.$cmd", R"({"$query": 5})")) ==
+          "OP_QUERY: the first key is no command");
+}
+
+TEST_CASE("an error's metadata goes along") {
+    exchange x;
+    auto m = message::error(x.in(t::msg(add)).id, errc::internal, "no");
+    m.meta.set("k", "v");
+    CHECK(x.answer(m)["oocrpc"]["meta"]["k"] == "v");
+}
+
+TEST_CASE("an answer that cannot be written leaves nothing, whichever part of it is at fault") {
+    exchange x(1000);
+    const std::string bad("\xff");
+    auto m = message::reply(x.in(t::msg(add)).id, number(1));
+    m.meta.set("k", bad);
+    CHECK(x.out(m, encoded::invalid) == "");
+    const auto large = bson::to_value(std::string(30'000, 'x'));
+    CHECK(x.out(message::reply(m.id, large), encoded::too_large) == "");
+    auto error = message::error(m.id, errc::internal, std::string(30'000, 'x'));
+    CHECK(x.out(error, encoded::too_large) == "");
+}
+
+TEST_CASE("what is no cursor is the one document of an OP_REPLY") {
+    const auto answered = [](const std::string& document) {
+        exchange x;
+        const auto got = x.reply(reply_raw(x.in(t::query("d.c", "{}")).id, t::document(document)));
+        std::string text = std::to_string(got.cursor);
+        for (const bytes d : documents(got.documents)) text += " " + t::to_json(d).dump();
+        return text;
+    };
+    CHECK(answered(R"({"ok": 1.0})") == R"(0 {"ok":1.0})");
+    CHECK(answered(R"({"cursor": 5, "ok": 1.0})") == R"(0 {"cursor":5,"ok":1.0})");
+    CHECK(answered(R"({"cursor": {"id": "x", "firstBatch": 5}})") == "0");
+    CHECK(answered(R"({"cursor": {"id": 5, "firstBatch": [1, {"a": 2}]}})") == R"(0 {"a":2})");
+}
+
+TEST_CASE("the memory of a method's long name is given back") {
+    exchange x;
+    const std::string name(300'000, 'm');
+    CHECK(x.in(t::msg(R"({")" + name + R"(": 1, "$db": "d"})")).method == "d." + name);
+    CHECK(x.in(t::msg(add)).method == "demo.add");
+}
+
 } // TEST_SUITE("mongodb_server_codec")

@@ -343,4 +343,11 @@ TEST_CASE("no checksum is ever written, and no name that would end early") {
     CHECK_THROWS_AS(begin_section(out, "\xff"), rpc_error);
 }
 
+TEST_CASE("nothing may follow the documents of an update") {
+    const auto whole =
+        t::int32(0) + t::cstring("d.c") + t::int32(0) + t::document("{}") + t::document("{}");
+    CHECK(reason<op_update>(t::message(2001, whole)) == "");
+    CHECK(says<op_update>(t::message(2001, whole + "x"), "bytes are left over"));
+}
+
 } // TEST_SUITE("mongodb_wire")

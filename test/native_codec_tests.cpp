@@ -436,4 +436,36 @@ TEST_CASE("what is read of a frame is validated wherever it stands, also behind 
     CHECK(invalid > 10'000);
 }
 
+TEST_CASE("the keys of a frame may come in any order, but what it is comes once") {
+    CHECK(decode(frame(R"({"id": 3, "call": {"arguments": [1], "funcname": "f"}})")).method == "f");
+    CHECK(decode(frame(R"({"reply": {"a": 1}, "id": 3})")).id == 3);
+    const auto* twice = "a frame holds one of call, reply, error and info; found more than one";
+    for (const auto* text : {R"({"call": {"funcname": "f"}, "reply": 1})",
+                             R"({"call": {"funcname": "f"}, "id": 1, "reply": 1})",
+                             R"({"call": {"funcname": "f"}, "id": 1, "info": {}})",
+                             R"({"info": {}, "error": {"message": "m"}})"})
+        CHECK(reason(frame(text)) == twice);
+    CHECK(reason(frame(R"({"id": 1, "call": 5})")) == "call: expected document, got int32");
+    for (const auto* text : {R"({"info": {"credit": {"n": 5}}})", R"({"info": {"credit": {}}})",
+                             R"({"info": {"credit": {"id": 5}}})"})
+        CHECK(reason(frame(text)) == "info.credit takes id and n");
+}
+
+TEST_CASE("the result of a base peer is any value, and noreply is none") {
+    CHECK(decode(frame(R"({"reply": 5})")).body == number(5));
+    CHECK(decode(frame(R"({"reply": "text"})")).body.as_string() == "text");
+    CHECK(decode(frame(R"({"reply": "noreply"})")).body.t == bson::type::null);
+    const auto seven = number(7);
+    CHECK(body_of(encode(message::reply(0, seven))).dump() == R"({"reply":7})");
+    CHECK(body_of(encode(message::reply(0, absent))).dump() == R"({"reply":"noreply"})");
+}
+
+TEST_CASE("a body that alone exceeds the limit is not even begun") {
+    native_codec small(3);
+    byte_buffer out;
+    const auto seven = number(7);
+    CHECK(small.encode(message::reply(1, seven), out) == encoded::too_large);
+    CHECK(out.empty());
+}
+
 } // TEST_SUITE("native_codec")

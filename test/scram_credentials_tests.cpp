@@ -205,4 +205,9 @@ TEST_CASE("texts that are no credentials are refused") {
     CHECK_FALSE(scram::credentials::parse("SCRAM-SHA-512$4096:AAAA$AAAA:AAAA"));
 }
 
+TEST_CASE("keys are derived by as many iterations as MongoDB takes, unless told otherwise") {
+    CHECK(scram::default_iterations(scram::mechanism::sha_1) == 10'000);
+    CHECK(scram::default_iterations(scram::mechanism::sha_256) == 15'000);
+}
+
 } // TEST_SUITE("scram")
