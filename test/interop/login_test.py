@@ -3,11 +3,11 @@
 
 usage: login_test.py CLIENT OOCRPCD PACKAGES [COMMAND...]
 
-The arguments are those of interop_test.py; the client may also be our own `oocrpc`. The client gets logins, a line `NAME<tab>URL` each, in
-the file OOCRPC_LOGINS. With each it connects, calls `ping` and `add`, and prints a line of what
-came of it: `login NAME ok`, `login NAME code N: TEXT` for an error of the server, or
-`login NAME error: TEXT`. Afterwards it runs some of its cases, if it has any, as a user who has
-logged in.
+The arguments are those of interop_test.py; the client may also be our own `oocrpc`. It gets
+logins, a line `NAME<tab>URL` each, in the file OOCRPC_LOGINS. With each it connects, calls `ping`
+and `add`, and prints a line of what came of it: `login NAME ok`, `login NAME code N: TEXT` for an
+error of the server, or `login NAME error: TEXT`. Afterwards it runs some of its cases, if it has
+any, as a user who has logged in.
 """
 import json
 import pathlib
@@ -26,8 +26,8 @@ OVER_TLS = """
     cancel_by_closing hundred_concurrent current_op_and_kill_op big_argument_and_reply
     reconnect_after_restart
 """.split()
-# It makes as many connections as there are calls, and mongosh reads all certificates that the system
-# trusts for each.
+# It makes as many connections as there are calls, and for each mongosh reads all certificates that
+# the system trusts.
 NOT_OF_MONGOSH = {"hundred_concurrent"}
 # In these the clients look at the bytes on their way.
 NOT_ENCRYPTED = "echo_every_type compression".split()

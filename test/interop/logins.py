@@ -68,8 +68,8 @@ LOGINS = [
 
     login("not_encrypted", OK, "ada", RIGHT, to=PLAIN),
     login("not_encrypted_wrong_password", FAILED, "ada", WRONG, to=PLAIN),
-    login("plain_not_encrypted", FAILED + "|error: .*needs TLS", "ada", RIGHT, to=PLAIN, authMechanism="PLAIN",
-          authSource="$external"),
+    login("plain_not_encrypted", FAILED + "|error: .*needs TLS", "ada", RIGHT, to=PLAIN,
+          authMechanism="PLAIN", authSource="$external"),
 
     login("x509", OK, mechanism="MONGODB-X509", tlsCertificateKeyFile="{ada}", **X509),
     login("x509_named", OK, "CN=ada,O=tests", tlsCertificateKeyFile="{ada}", **X509),
@@ -118,7 +118,8 @@ NATIVE_LOGINS = [
 ]
 
 # What a client cannot do, and why.
-HASHES_ESCAPED_NAME = {"strange_characters_sha1": "for SHA-1 it hashes ',' and '=' of a name escaped"}
+HASHES_ESCAPED_NAME = {
+    "strange_characters_sha1": "for SHA-1 it hashes ',' and '=' of a name escaped"}
 UNSUPPORTED = {client: HASHES_ESCAPED_NAME for client in ("node7", "node4", "mongosh", "mongoose")}
 UNSUPPORTED["go"] = {
     "x509_another_name": "it does not send the name, but leaves that to the certificate",

@@ -1,5 +1,5 @@
-// Logins instead of cases: of each URL in the file OOCRPC_LOGINS it is told what came of it, of some
-// at the same time, as login_test.py wants to know it.
+// Logins instead of cases: what came of each URL in the file OOCRPC_LOGINS, told as login_test.py
+// wants to know it; some are tried at the same time.
 'use strict';
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

@@ -23,7 +23,8 @@ def command(url):
     words = []
     if parts.scheme.startswith("oocrpc"):
         known = urllib.parse.parse_qsl(parts.query)
-        words = [word for name, value in known if name in OPTIONS for word in (OPTIONS[name], value)]
+        words = [word for name, value in known if name in OPTIONS
+                 for word in (OPTIONS[name], value)]
         parts = parts._replace(path="", query="")
     netloc = parts.netloc.replace(f":{parts.password}@", "@", 1)
     return [OOCRPC, "call", parts._replace(netloc=netloc).geturl(), "demo.add", "2", "3", *words], \

@@ -1,6 +1,6 @@
 // The Go driver as a client of `oocrpcd demo`, for interop_test.py, which says how they talk.
-// With -hang it makes one call that does not end, to be killed in; with OOCRPC_LOGINS it tries those
-// logins instead, for login_test.py.
+// With -hang it makes one call that does not end, to be killed in. With OOCRPC_LOGINS it tries
+// those logins instead, for login_test.py.
 package main
 
 import (
