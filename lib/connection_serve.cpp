@@ -255,9 +255,13 @@ void connection::on_credit(const message& m) {
 }
 
 awaitable<void> connection::send_item(context& c, bson::value_view item) {
-    if (c.oneway_) co_return; // nobody would grant credit
+    // Nobody grants credit for what is not sent.
+    if (c.oneway_) co_await asio::post(executor_, use_awaitable);
     for (;;) {
-        if (c.cancelled_) throw rpc_error(errc::cancelled, "the caller of the stream is gone");
+        // A handler that never waits is to end here, not to spin until it is cancelled.
+        if (c.cancelled_ || state_ == state::closed)
+            throw rpc_error(errc::cancelled, "the caller of the stream is gone");
+        if (c.oneway_) co_return;
         auto& obstacle = c.credit_ <= 0 ? c.credit_wait_ : room_;
         if (c.credit_ > 0 && replies_queued_ <= options_.limit.max_queued) break;
         // A handler that was cancelled while it was the only one that waited has cancelled it.
@@ -270,7 +274,6 @@ awaitable<void> connection::send_item(context& c, bson::value_view item) {
     m.kind = message_kind::item;
     m.id = c.wire_id_;
     m.body = item;
-    if (state_ == state::closed) co_return;
     const auto before = out_.size();
     if (put(m) != encoded::done)
         throw rpc_error(errc::message_too_large, "an item exceeds the limit of a message, " +

@@ -361,7 +361,12 @@ TEST_CASE("a stream without end for a peer that takes it all leaves each turn to
         s.on(count, make);
         const auto ex = co_await this_coro::executor;
         scripted w(ex, s);
-        script steps{send_bytes{frame(call("count", "[20000]", R"(, "id": 1, "stream": 30000)"))}};
+        std::string how = R"(, "id": 1, "stream": 30000)";
+        SUBCASE("with credit for all of it") {}
+        SUBCASE("one-way") {
+            how = R"(, "oneway": true)";
+        }
+        script steps{send_bytes{frame(call("count", "[20000]", how))}};
         auto playing = w.theirs.play(std::move(steps));
         spawned peer(ex, std::move(playing));
         int most = 0;
