@@ -15,6 +15,8 @@ constexpr std::size_t spare_bytes = 4096;
 thread_local std::vector<std::unique_ptr<context>> spare;
 // Bytes of items that one turn of the loop makes.
 constexpr std::size_t items_of_a_turn = 4096;
+// And how many, where they are not sent.
+constexpr std::int32_t unsent_of_a_turn = 256;
 // An error that cannot travel as it is travels with that much of its text.
 constexpr std::size_t most_detail = 1024;
 // An answer up to this size goes out however little memory there is.
@@ -255,8 +257,9 @@ void connection::on_credit(const message& m) {
 }
 
 awaitable<void> connection::send_item(context& c, bson::value_view item) {
-    // Nobody grants credit for what is not sent.
-    if (c.oneway_) co_await asio::post(executor_, use_awaitable);
+    // Nobody grants credit for what is not sent, so it counts the items of a turn.
+    if (c.oneway_ && (c.credit_ = (c.credit_ + 1) % unsent_of_a_turn) == 0)
+        co_await asio::post(executor_, use_awaitable);
     for (;;) {
         // A handler that never waits is to end here, not to spin until it is cancelled.
         if (c.cancelled_ || state_ == state::closed)

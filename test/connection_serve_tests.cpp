@@ -364,7 +364,7 @@ TEST_CASE("a stream without end for a peer that takes it all leaves each turn to
         std::string how = R"(, "id": 1, "stream": 30000)";
         SUBCASE("with credit for all of it") {}
         SUBCASE("one-way") {
-            how = R"(, "oneway": true)";
+            how = R"(, "stream": 1, "oneway": true)";
         }
         script steps{send_bytes{frame(call("count", "[20000]", how))}};
         auto playing = w.theirs.play(std::move(steps));
