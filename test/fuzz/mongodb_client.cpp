@@ -11,7 +11,15 @@ namespace {
 
 class talk {
   public:
-    talk() : codec_({"db", "fuzz", {"zlib", "snappy", "zstd"}}, 4096) { speak(); }
+    talk() : codec_(options(), 4096) { speak(); }
+
+    static oocrpc::mongodb_client_options options() {
+        oocrpc::mongodb_client_options o;
+        o.database = "db";
+        o.application = "fuzz";
+        o.compressors = {"zlib", "snappy", "zstd"};
+        return o;
+    }
 
     void record(unsigned type, oocrpc::bytes data) {
         switch (type) {
