@@ -23,6 +23,8 @@ struct backoff_options {
 };
 
 struct client_options {
+    client_options() = default; // no aggregate: g++ 12 breaks those in a co_await expression
+
     std::size_t connections = 1;                       ///< at most; opened as calls need them
     std::chrono::milliseconds default_timeout{10'000}; ///< of calls without another deadline
     std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt at one address
