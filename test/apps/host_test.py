@@ -168,7 +168,8 @@ def check_tells_what_would_not_start():
                 (component("p", "proxy", f'upstream = "{ANY}"', 'text = "127.0.0.1:1=x.y"',
                            listen="oocrpc://localhost:1"), 78,
                  "p.server: cannot listen on oocrpc://localhost:1: 'p.text-1' does already"),
-                (component("a", "demo", listen="oocrpc://0.0.0.0:7") +
+                ("[host]\ninsecure = true\n" +
+                 component("a", "demo", listen="oocrpc://0.0.0.0:7") +
                  component("b", "demo", listen="oocrpc://127.0.0.1:7"), 78,
                  "b: cannot listen on oocrpc://127.0.0.1:7: 'a' does already"),
                 (component("a", "demo", listen=unix) +

@@ -10,6 +10,7 @@ error of the server, or `login NAME error: TEXT`. Afterwards it runs some of its
 any, as a user who has logged in.
 """
 import json
+import os
 import pathlib
 import re
 import signal
@@ -77,7 +78,7 @@ def run_client(command, url, packages, server, judged, **variables):
 
 def main(name, oocrpcd, packages, *replacement):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    packages = pathlib.Path(packages).resolve()
+    oocrpcd, packages = os.path.abspath(oocrpcd), pathlib.Path(packages).resolve()
     command = find_command(name, packages, replacement)
     judged = judge(name)
     with tempfile.TemporaryDirectory(prefix="oocrpc-login-") as directory:
