@@ -110,7 +110,7 @@ NATIVE_LOGINS = [
     native("nobody", REFUSED),
     native("certificate", OK, tlsCertificateKeyFile="{ada}"),
     native("certificate_of_nobody", REFUSED, tlsCertificateKeyFile="{nobody}"),
-    native("certificate_of_another_authority", NO_CONNECTION, tlsCertificateKeyFile="{eve}"),
+    native("certificate_of_another_authority", REFUSED, tlsCertificateKeyFile="{eve}"),
     native("not_encrypted", OK, "ada", RIGHT, to=PLAIN),
     native("not_encrypted_wrong_password", REFUSED, "ada", WRONG, to=PLAIN),
     native("unknown_authority", UNTRUSTED, "ada", RIGHT, tlsCAFile="{another-CA}"),
