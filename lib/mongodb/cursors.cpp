@@ -120,13 +120,13 @@ void require_batch_size(std::int64_t n) {
 
 awaitable<message> open_stream(const layer& of, context& c, std::shared_ptr<const known_method> m,
                                bson::value_view arguments, cursor_terms terms, batch_request ask) {
-    auto& known = c.session<session>();
-    known.require_room(c.limits().max_streams);
+    c.session<session>().require_room(c.limits().max_streams);
     auto from = std::make_unique<stream_source>(of.inner, c, message::call(m->target, arguments));
     auto made = make_cursor(of, c, std::move(from), std::move(terms));
     auto batch = co_await made->batch(ask);
     try {
-        if (made->number() != 0) known.require_room(c.limits().max_streams); // others came first
+        // Others came first; and the connection's end takes the session along.
+        if (made->number() != 0) c.session<session>().require_room(c.limits().max_streams);
     } catch (...) {
         made->end();
         throw;
