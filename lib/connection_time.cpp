@@ -236,7 +236,8 @@ void connection::end(const rpc_error& reason) {
 
 void connection::forget_everybody() noexcept {
     state_ = state::closed;
-    // What is destroyed here may look at this connection.
+    // What is destroyed here may look at this connection. A stream of TLS keeps whom it reads for.
+    const auto stream = std::exchange(stream_, nullptr);
     const auto waiters = std::exchange(dispatcher_, {});
     const auto held = std::exchange(held_, {});
     if (runners_) runners_->close();
