@@ -114,16 +114,16 @@ def ask_again(version, letter, address, tally):
     """openssl's own client, which asks for new keys as often as it can."""
     command = ["openssl", "s_client", version, "-connect", f"{address[0]}:{address[1]}"]
     while True:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as client:
-            tally.add("opened")
-            try:
+        try:  # closing its stdin may be too late, too
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL) as client:
+                tally.add("opened")
                 while client.poll() is None:
                     client.stdin.write(letter)
                     client.stdin.flush()
                     tally.add("sent")
-            except OSError:
-                pass
+        except OSError:
+            pass
         tally.add("closed")
 
 
