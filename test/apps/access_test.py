@@ -34,6 +34,16 @@ def users():
         yield where
 
 
+def log_in(c, name, password):
+    """Over a connection of oocrpc_base; remote_error where it is refused."""
+    def exchange(payload, starts):
+        method = ("oocrpc.sasl_start", "SCRAM-SHA-256") if starts else ("oocrpc.sasl_continue",)
+        answer = c.call(*method, payload)
+        assert answer["done"] is not starts, answer
+        return answer["payload"]
+    scram_client.log_in(exchange, name, password)
+
+
 def refusal(call):
     """What the server answers instead: its error's identifier."""
     try:
@@ -55,10 +65,10 @@ def nobody_is_served_before_the_login_and_roles_count_after_it():
     with users() as where, where.foreground("--users", "users.toml", "demo", "--listen", ANY) as d:
         with client(d.urls[0]) as c:
             assert refusal(lambda: c.call("demo.add", 2, 3)) == "unauthenticated"
-            scram_client.log_in(c, "bob", "secret two")
+            log_in(c, "bob", "secret two")
             assert c.call("demo.add", 2, 3) == 5
             assert refusal(lambda: c.call("demo.stats")) == "permission_denied"
-            scram_client.log_in(c, "ada", "secret one")
+            log_in(c, "ada", "secret one")
             assert "in_flight" in str(c.call("demo.stats"))
         seen = [e["fields"] for e in d.entries("logged in")]
         assert [s["user"] for s in seen] == ["bob", "ada"], seen
@@ -69,7 +79,7 @@ def a_wrong_password_is_refused_and_logged_without_it():
     with users() as where, where.foreground("--users", "users.toml", "demo", "--listen", ANY) as d:
         for name, password in (("ada", "secret two"), ("eve", "secret one")):
             with client(d.urls[0]) as c:
-                assert refusal(lambda: scram_client.log_in(c, name, password)) == "unauthenticated"
+                assert refusal(lambda: log_in(c, name, password)) == "unauthenticated"
                 assert refusal(lambda: c.call("demo.add", 2, 3)) == "unauthenticated"
         seen = [e["fields"] for e in d.entries("a login failed")]
         assert [s["user"] for s in seen] == ["ada", "eve"], seen
@@ -80,7 +90,7 @@ def a_wrong_password_is_refused_and_logged_without_it():
 def a_reload_brings_new_users_and_new_rights_to_connections_that_stay():
     with users() as where, where.foreground("--users", "users.toml", "demo", "--listen", ANY) as d:
         with client(d.urls[0]) as c:
-            scram_client.log_in(c, "bob", "secret two")
+            log_in(c, "bob", "secret two")
             file = where.path / "users.toml"
             file.write_text(file.read_text().replace('"demo.add"', '"demo.echo"'))
             user(where, "add", "cy", "--role", "reader", "--password-stdin", password="three\n")
@@ -88,7 +98,7 @@ def a_reload_brings_new_users_and_new_rights_to_connections_that_stay():
             assert refusal(lambda: c.call("demo.add", 2, 3)) == "permission_denied"
             assert c.call("demo.echo", 7) == 7
             with client(d.urls[0]) as other:
-                scram_client.log_in(other, "cy", "three")
+                log_in(other, "cy", "three")
                 assert other.call("demo.echo", 8) == 8
 
 
@@ -105,7 +115,7 @@ def a_reload_with_a_broken_file_of_users_is_refused_as_a_whole():
         file.chmod(0o644)
         assert "others" in d.reload()["fields"]["reason"]
         with client(d.urls[0]) as c:
-            scram_client.log_in(c, "ada", "secret one")
+            log_in(c, "ada", "secret one")
 
 
 def the_file_of_users_has_to_be_there_and_to_be_right():

@@ -1,7 +1,4 @@
 """An oocrpcd to be hostile to: how to start it, what it holds, and how much memory it takes."""
-import base64
-import hashlib
-import hmac
 import json
 import os
 import pathlib
@@ -15,6 +12,7 @@ import tempfile
 import time
 
 from wire import mongo, native
+import scram_client
 from oocrpc_base import decode, remote_error
 
 PATIENCE = 30  # seconds until something that does not happen is a failure
@@ -43,7 +41,7 @@ class visitor:
             self.socket = server.tls.wrap_socket(self.socket, server_hostname="localhost")
         self.stream = self.socket.makefile("rb")
         if server.password:
-            self.log_in("good", server.password)
+            scram_client.log_in(self.sasl, "good", server.password)
 
     def __enter__(self):
         return self
@@ -63,20 +61,6 @@ class visitor:
         self.socket.sendall(mongo.command(body, "admin"))
         length = int.from_bytes(self.stream.read(4), "little")
         return decode(self.stream.read(length - 4)[17:])
-
-    def log_in(self, user, password):
-        """SCRAM-SHA-256, RFC 5802."""
-        first = f"n={user},r={secrets.token_hex(12)}"
-        answer = self.sasl(f"n,,{first}", starts=True)
-        nonce, salt, rounds = (part[2:] for part in answer.split(","))
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt),
-                                     int(rounds))
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        last = f"c=biws,r={nonce}"
-        proof = hmac.digest(hashlib.sha256(key).digest(), f"{first},{answer},{last}".encode(),
-                            "sha256")
-        proof = bytes(x ^ y for x, y in zip(key, proof))
-        self.sasl(f"{last},p={base64.b64encode(proof).decode()}", starts=False)
 
     def sasl(self, payload, starts):
         if self.framing is native:
