@@ -38,6 +38,7 @@ class body_reader {
         if (in_.next("timeout_ms", v) && !integer("timeout_ms", v, 0, m_.timeout_ms)) return false;
         if (!rest([&](std::string_view name, value_view value) { return key(name, value); }))
             return false;
+        if (main_ != 'c') forget_call_keys();
         switch (main_) {
         case 'c':
             return true;
@@ -106,6 +107,12 @@ class body_reader {
         out = v.as_string();
         return true;
     }
+    /// What says how to call means nothing beside a reply, an error or an info.
+    void forget_call_keys() {
+        m_.timeout_ms = -1;
+        m_.oneway = false;
+        m_.credit = 0;
+    }
     bool begin(char kind) {
         if (main_)
             return fail("a frame holds one of call, reply, error and info; found more than one");
@@ -158,7 +165,6 @@ class body_reader {
     bool reply() {
         m_.kind = more_ ? message_kind::item : message_kind::reply;
         m_.body = result_;
-        m_.credit = 0;
         // How the base protocol says that there is no result.
         if (!m_.id && result_.t == type::string && result_.as_string() == "noreply")
             m_.body = {type::null, {}};
@@ -217,7 +223,6 @@ class body_reader {
     }
     bool info() {
         m_.kind = info_;
-        if (info_ == message_kind::ignored || info_ == message_kind::goaway) return true;
         m_.id = about_;
         if (info_ == message_kind::credit) m_.credit = granted_;
         return true;

@@ -231,6 +231,25 @@ TEST_CASE("an info that is not ours, or that a later version adds, is ignored") 
     CHECK(decode(frame(R"({"info": {"end": 3}})")).kind == message_kind::ignored);
 }
 
+TEST_CASE("the keys of a call mean nothing beside a reply, an error or an info") {
+    for (const auto* key :
+         {R"("reply": 1)", R"("reply": 1, "more": true)", R"("error": {"message": "m"})",
+          R"("info": {"goaway": "g"})", R"("info": {"cancel": 5})", R"("info": {})"}) {
+        CAPTURE(key);
+        const auto m = decode(frame('{' + std::string(key) +
+                                    R"(, "id": 3, "stream": 4, "timeout_ms": 5, "oneway": true})"));
+        CHECK(m.credit == 0);
+        CHECK(m.timeout_ms == -1);
+        CHECK(!m.oneway);
+    }
+}
+
+TEST_CASE("an id beside an info means nothing") {
+    for (const auto* info : {R"({"goaway": "g"})", "{}", R"({"weather": "fine"})"})
+        CHECK(decode(frame(R"({"id": 3, "info": )" + std::string(info) + '}')).id == 0);
+    CHECK(decode(frame(R"({"id": 3, "info": {"cancel": 5}})")).id == 5);
+}
+
 TEST_CASE("unknown keys are ignored") {
     const auto m = decode(frame(
         R"({"color": 1, "call": {"funcname": "f", "mood": 2, "arguments": [1]}, "taste": {}})"));
