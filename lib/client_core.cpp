@@ -168,6 +168,7 @@ awaitable<client_core::connection_ptr> client_core::open_at(slot& s, url one) {
     promise<void> greeted;
     connection_options options;
     options.limit = options_.limit;
+    options.memory = options_.memory;
     options.default_timeout = options_.default_timeout;
     options.on_ready = [greeted]() mutable { greeted.fire(); };
     options.on_closed = [weak = weak_from_this(), &s, greeted](connection& c,

@@ -26,6 +26,7 @@ constexpr std::size_t kilobyte = 1024;
 constexpr std::size_t early_bytes = 2048;
 // A message up to this size is read however little memory there is.
 constexpr std::size_t small_message = 64 << 10;
+constexpr auto no_memory = "out of memory"; // short: it takes none
 
 } // namespace
 
@@ -43,7 +44,7 @@ std::shared_ptr<connection> connection::start(std::unique_ptr<byte_stream> strea
                                               std::shared_ptr<const connection_options> options) {
     std::shared_ptr<connection> c(
         new connection(std::move(stream), std::move(codec), std::move(serve), std::move(options)));
-    c->codec_->speak(c->out_);
+    c->speak();
     c->flush();
     c->watch_beginning();
     c->read();
@@ -60,12 +61,12 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
       options_(*shared_options_),
       clock_(clock::of(executor_)),
       list_(&detail::connection_list::of(executor_)) {
-    list_->add(*this);
     info_.address = stream_->peer_address();
     info_.tls = stream_->tls();
     if (info_.tls && options_.user_of) info_.user = options_.user_of(*info_.tls);
     adopt(std::move(codec));
     if (options_.on_behalf_of) info_ = *options_.on_behalf_of;
+    list_->add(*this); // unless something above threw
 }
 
 connection::~connection() {
@@ -93,11 +94,17 @@ void connection::log_in(std::string user) {
 // Reading.
 
 void connection::read() {
+    if (reading_) return;
     // Grow with what has arrived, never to the length that a header claims.
     auto room = read_size_;
     if (needed_ > in_.size()) room = std::max(room, std::min(needed_ - in_.size(), in_.size()));
-    in_.prepare(room);
+    try {
+        in_.prepare(room);
+    } catch (const std::bad_alloc&) {
+        return close(rpc_error(errc::overloaded, no_memory));
+    }
     account();
+    reading_ = true;
     stream_->read_some({in_.data() + in_.size(), in_.capacity() - in_.size()}, shared_from_this());
 }
 
@@ -120,6 +127,7 @@ void connection::adapt(std::size_t size) {
 }
 
 void connection::on_read(std::error_code ec, std::size_t size) {
+    reading_ = false;
     if (state_ == state::closed) return;
     if (ec) return on_peer_gone(ec);
     in_.commit(size);
@@ -132,7 +140,7 @@ void connection::process() {
     in_batch_ = true;
     try {
         decode_all();
-        codec_->speak(out_);
+        speak();
         if (!ready_told_ && codec_->ready()) {
             ready_told_ = true;
             if (options_.on_ready) options_.on_ready();
@@ -160,20 +168,39 @@ void connection::process() {
     read();
 }
 
+/// What the codec says by itself, as where it refuses a command, waits with the other answers.
+void connection::speak() {
+    const auto before = out_.size();
+    codec_->speak(out_);
+    replies_queued_ += out_.size() - before;
+}
+
+/// What cannot be decoded for want of memory ends the connection as what is malformed does.
+decoded connection::decode_next(message& m) noexcept {
+    try {
+        return codec_->decode(bytes(in_).subspan(taken_), m);
+    } catch (const std::bad_alloc&) {
+        return {decoded::state::malformed, 0, no_memory, errc::overloaded};
+    } catch (...) {
+        return {decoded::state::malformed, 0, "was not read", errc::internal};
+    }
+}
+
 void connection::decode_all() {
     needed_ = 0;
     set_behind(false);
     const auto turn = list_ ? std::max(turn_messages / (list_->behind() + 1), least_turn) : 1;
-    std::size_t messages = 0, spent = 0;
+    std::size_t messages = 0;
+    spent_ = 0;
     while (state_ == state::open || state_ == state::draining) {
         read_paused_ = must_pause();
         if (read_paused_) {
             frame_since_ = time_point::max(); // it is we who keep it waiting
             break;
         }
-        if (spent >= turn && taken_ < in_.size()) return set_behind(true);
+        if (spent_ >= turn && taken_ < in_.size()) return set_behind(true);
         message m;
-        auto d = codec_->decode(bytes(in_).subspan(taken_), m);
+        auto d = decode_next(m);
         if (d.what == decoded::state::malformed) return violation(std::move(d.reason), d.code);
         if (d.what == decoded::state::other) {
             adopt(codec_->successor());
@@ -189,7 +216,7 @@ void connection::decode_all() {
         frame_since_ = time_point::max();
         const auto before = out_.size();
         on_message(m);
-        spent += 1 + (d.size + std::max(out_.size(), before) - before) / kilobyte;
+        spent_ += 1 + (d.size + std::max(out_.size(), before) - before) / kilobyte;
         if (++messages == early_answers) write_out();
     }
 }
@@ -204,7 +231,7 @@ bool connection::must_pause() noexcept {
     // A peer without ids answers to nothing but the order of its calls: it is not refused when too
     // many run, or when answers pile up behind a slow one, but read from later.
     paused_for_handlers_ =
-        dispatcher_.stored() > options_.limit.max_queued ||
+        batch_time_ < unread_until_ || dispatcher_.stored() > options_.limit.max_queued ||
         (!peer_has_ids_ && dispatcher_.running() >= options_.limit.max_in_flight);
     // Whoever does not read its answers is not read from.
     return paused_for_handlers_ || replies_queued_ > options_.limit.max_queued;

@@ -23,7 +23,7 @@ std::optional<message> connection::refusal(const call_deadline& when, time_point
         return message::error(0, errc::overloaded,
                               std::to_string(options_.limit.max_outgoing) +
                                   " calls are in flight on the connection");
-    if (options_.memory && options_.memory->exceeded())
+    if (out_of_memory())
         return message::error(0, errc::overloaded, "the process has no memory left for it");
     return std::nullopt;
 }
@@ -101,7 +101,9 @@ std::shared_ptr<connection> connection::expect_call() {
 void connection::send_call(message& call) {
     if (!congested() && held_.empty() && codec_->ready()) return put_call(call);
     call.own();
+    held_bytes_ += call.body.data.size();
     held_.push_back(std::move(call));
+    account();
 }
 
 void connection::put_call(const message& call) {
@@ -146,6 +148,7 @@ void connection::put_held() {
     while (!held_.empty() && !congested() && codec_->ready()) {
         const auto call = std::move(held_.front());
         held_.pop_front();
+        held_bytes_ -= call.body.data.size();
         // Whoever gave up while the call waited here costs the peer nothing.
         if (dispatcher_.waiting(call.id)) put_call(call);
     }
@@ -168,7 +171,11 @@ void connection::on_reply(message& m) {
 
 void connection::abandon(std::int64_t id, message&& outcome) {
     // The peer has not heard of a call that still waits for room.
-    const bool unheard = held_.erase_if([id](auto& call) { return call.id == id; }) > 0;
+    const bool unheard = held_.erase_if([&](auto& call) {
+        if (call.id != id) return false;
+        held_bytes_ -= call.body.data.size();
+        return true;
+    }) > 0;
     const auto action = dispatcher_.abandon(id, std::move(outcome));
     if (action == dispatcher::cancel_action::send && !unheard) send_cancel(id);
     if (action == dispatcher::cancel_action::later) probe();
@@ -207,6 +214,7 @@ void connection::probe() {
 
 void connection::fail_waiters(const rpc_error& reason) {
     held_.clear();
+    held_bytes_ = 0;
     for (auto id : dispatcher_.all_waiting()) dispatcher_.abandon(id, message::error(id, reason));
 }
 

@@ -5,10 +5,8 @@
 #include <asio/ip/address.hpp>
 
 namespace oocrpc {
-namespace {
 
-/// What the connections of one host have in common; empty: nothing.
-std::string address_of(std::string_view peer) {
+std::string connection_counts::address_of(std::string_view peer) {
     const auto colon = peer.rfind(':');
     if (colon == peer.npos) return {};
     std::string host(peer.substr(0, colon));
@@ -21,8 +19,6 @@ std::string address_of(std::string_view peer) {
     std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
     return asio::ip::address_v6(bytes).to_string();
 }
-
-} // namespace
 
 connection_counts::outcome connection_counts::enter(std::string_view peer, std::size_t most,
                                                     std::size_t most_of_address) {

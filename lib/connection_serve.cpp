@@ -16,7 +16,10 @@ thread_local std::vector<std::unique_ptr<context>> spare;
 // Bytes of items that one turn of the loop makes.
 constexpr std::size_t items_of_a_turn = 4096;
 // And how many, where they are not sent.
-constexpr std::int32_t unsent_of_a_turn = 256;
+constexpr std::int32_t unsent_of_a_turn = 32;
+// An exception takes a cancelled handler through all of its coroutines to its end, which costs as
+// much as that many messages.
+constexpr std::size_t cost_of_cancel = 32;
 // An error that cannot travel as it is travels with that much of its text.
 constexpr std::size_t most_detail = 1024;
 // An answer up to this size goes out however little memory there is.
@@ -90,8 +93,7 @@ std::optional<message> connection::refuse_call(context& c) {
         return message::error(0, errc::overloaded,
                               std::to_string(limit().max_streams) +
                                   " streams are open on the connection");
-    if (options_.memory && options_.memory->exceeded())
-        return message::error(0, errc::overloaded, no_memory);
+    if (out_of_memory()) return message::error(0, errc::overloaded, no_memory);
     return std::nullopt;
 }
 
@@ -109,6 +111,14 @@ void connection::uncount(context& c) noexcept {
     if (!std::exchange(c.counted_, false)) return;
     if (c.counted_stream_) --streams_;
     call_bytes_ -= c.size_;
+    account();
+}
+
+/// It holds so many bytes more until it ends.
+void connection::charge(context& c, std::size_t more) noexcept {
+    c.size_ += more;
+    if (!c.counted_) return;
+    call_bytes_ += more;
     account();
 }
 
@@ -137,8 +147,13 @@ struct connection::open_call {
           call(std::move(c)) {}
     open_call(open_call&&) noexcept = default;
     ~open_call() {
-        if (call && self->state_ != state::closed)
+        if (!call) return;
+        if (self->state_ != state::closed) {
             end(message::error(0, errc::internal, "the call was given up"));
+        } else { // nobody is told
+            self->uncount(*call);
+            self->dispatcher_.forget_call(call->key_);
+        }
     }
     void operator()(message&& reply) { end(std::move(reply)); }
     void end(message&& reply) {
@@ -191,7 +206,7 @@ void connection::put_reply(const message& m) {
 
 void connection::put_answer(const message& m) {
     const auto before = out_.size();
-    if (m.body.data.size() > small_answer && options_.memory && options_.memory->exceeded())
+    if (m.body.data.size() > small_answer && out_of_memory())
         put(message::error(m.id, errc::overloaded, no_memory));
     else if (const auto outcome = put(m); outcome != encoded::done)
         put(instead_of(m, outcome));
@@ -227,10 +242,11 @@ message connection::to_error(const std::exception_ptr& e) const {
 }
 
 void connection::on_cancel(const message& m) {
-    if (!cancels_.take(batch_time_, limit().max_cancels))
-        return violation("more than " + std::to_string(limit().max_cancels) +
-                         " cancels within a second");
-    if (auto* c = dispatcher_.find_running(m.id)) cancel_running(*c);
+    if (!cancels_.take(batch_time_, limit().max_cancels)) unread_until_ = cancels_.end();
+    auto* c = dispatcher_.find_running(m.id);
+    if (!c) return;
+    spent_ += cost_of_cancel;
+    cancel_running(*c);
 }
 
 void connection::cancel_running(context& c) {
@@ -241,11 +257,15 @@ void connection::cancel_running(context& c) {
 }
 
 void connection::cancel_all_running() {
-    std::vector<std::int64_t> all;
-    dispatcher_.for_each_running([&](context& c) { all.push_back(c.key_); });
+    std::vector<std::int64_t> some;
+    dispatcher_.for_each_running([&](const context& c) {
+        if (!c.cancelled_ && some.size() < cancels_of_a_turn) some.push_back(c.key_);
+    });
     // Cancelling one may end others.
-    for (auto key : all)
+    for (auto key : some)
         if (auto* c = dispatcher_.find_running(key)) cancel_running(*c);
+    if (some.size() == cancels_of_a_turn)
+        asio::post(executor_, [self = shared_from_this()] { self->cancel_all_running(); });
 }
 
 void connection::on_credit(const message& m) {
@@ -256,15 +276,30 @@ void connection::on_credit(const message& m) {
     if (c->credit_wait_) std::exchange(c->credit_wait_, std::nullopt)->fire();
 }
 
-awaitable<void> connection::send_item(context& c, bson::value_view item) {
+/// An item of a stream that is answered as one array, or by nothing.
+awaitable<void> connection::collect_item(context& c, bson::value_view item) {
+    if (c.cancelled_ || state_ == state::closed)
+        throw rpc_error(errc::cancelled, "the caller is gone");
     // Nobody grants credit for what is not sent, so it counts the items of a turn.
-    if (c.oneway_ && (c.credit_ = (c.credit_ + 1) % unsent_of_a_turn) == 0)
+    if ((c.credit_ = (c.credit_ + 1) % unsent_of_a_turn) == 0)
         co_await asio::post(executor_, use_awaitable);
+    if (c.oneway_) co_return;
+    auto& all = *c.collected_;
+    const auto before = all.data.size(), held = all.data.capacity();
+    all.add(item, options_.limit.max_message);
+    if (all.data.capacity() != held) {
+        charge(c, all.data.capacity() - held);
+        if (out_of_memory()) throw rpc_error(errc::overloaded, no_memory);
+    }
+    if (all.data.size() / items_of_a_turn != before / items_of_a_turn)
+        co_await asio::post(executor_, use_awaitable);
+}
+
+awaitable<void> connection::send_item(context& c, bson::value_view item) {
     for (;;) {
         // A handler that never waits is to end here, not to spin until it is cancelled.
         if (c.cancelled_ || state_ == state::closed)
             throw rpc_error(errc::cancelled, "the caller of the stream is gone");
-        if (c.oneway_) co_return;
         auto& obstacle = c.credit_ <= 0 ? c.credit_wait_ : room_;
         if (c.credit_ > 0 && replies_queued_ <= options_.limit.max_queued) break;
         // A handler that was cancelled while it was the only one that waited has cancelled it.
@@ -272,6 +307,9 @@ awaitable<void> connection::send_item(context& c, bson::value_view item) {
         auto gone = *obstacle;
         co_await gone.wait();
     }
+    // Who reads it gets the rest of a stream; nobody waits for what is never read.
+    if (replies_queued_ > small_answer && out_of_memory())
+        throw rpc_error(errc::overloaded, no_memory);
     --c.credit_;
     message m;
     m.kind = message_kind::item;
@@ -283,6 +321,7 @@ awaitable<void> connection::send_item(context& c, bson::value_view item) {
                                                      std::to_string(options_.limit.max_message) +
                                                      " bytes");
     replies_queued_ += out_.size() - before;
+    account();
     flush();
     // A handler that always has another item, for a peer that takes them all, leaves the loop to
     // others meanwhile.

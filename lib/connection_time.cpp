@@ -11,8 +11,6 @@ namespace {
 
 // How long a peer may take to read the last bytes before the connection closes all the same.
 constexpr std::chrono::seconds linger_time{5};
-// How often within write_timeout to look whether a peer has read something.
-constexpr int looks_at_write = 4;
 
 std::string text_of(std::chrono::milliseconds span) {
     return std::to_string(span.count()) + " ms";
@@ -57,7 +55,7 @@ void connection::end_late_calls(time_point now) {
         }
     std::vector<std::int64_t> late;
     dispatcher_.for_each_running([&](context& c) {
-        if (c.cancelled_ || !c.deadline_.passed(now)) return;
+        if (c.cancelled_ || !c.deadline_.passed(now) || late.size() == cancels_of_a_turn) return;
         c.expired_ = true;
         late.push_back(c.key_);
     });
@@ -150,8 +148,10 @@ void connection::end_where_idle(time_point now) {
 /// Memory is taken and given back as buffers change, which they do not with each message.
 void connection::account() noexcept {
     if (!options_.memory) return;
-    const auto held =
-        in_.capacity() + out_.capacity() + leaving_.capacity() + call_bytes_ + dispatcher_.stored();
+    const auto held = in_.capacity() + out_.capacity() + leaving_.capacity() + call_bytes_ +
+                      held_bytes_ + dispatcher_.stored();
+    // All threads share the budget: less than that is told when more has changed.
+    if (held && accounted_ && std::max(held, accounted_) - std::min(held, accounted_) < accounting_step) return;
     if (held > accounted_) options_.memory->take(held - accounted_);
     if (held < accounted_) options_.memory->give_back(accounted_ - held);
     accounted_ = held;

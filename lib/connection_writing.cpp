@@ -53,7 +53,7 @@ void connection::write_rest() {
     stream_->write(piece, shared_from_this());
     stuck_since_ = clock_.now();
     stuck_at_ = stream_->unsent();
-    arm(next_look(stuck_since_));
+    arm(after(stuck_since_, limit().write_timeout / looks_at_write));
 }
 
 void connection::forget_written(byte_buffer& b) {

@@ -6,6 +6,18 @@
 
 namespace oocrpc {
 
+namespace {
+
+/// Bytes that a call holds while it runs.
+std::size_t held_by(const message& call) noexcept {
+    auto n = call.body.data.size() + call.method.size();
+    for (const auto& [name, text] : call.meta)
+        n += sizeof(metadata::entry) + name.size() + text.size();
+    return n;
+}
+
+} // namespace
+
 context::context(connection& c) : connection_(&c), later_(c.get_executor()) {}
 context::~context() = default;
 
@@ -14,11 +26,11 @@ void context::begin(connection& on, message& call) {
     later_.use(on.executor_);
     if (method_ != call.method) method_.assign(call.method); // the last call was often the same
     acts_as_.clear();
-    meta_ = std::move(call.meta);
     deadline_ = {};
     wire_id_ = call.id;
     key_ = 0;
-    size_ = call.body.data.size();
+    size_ = held_by(call);
+    meta_ = std::move(call.meta);
     credit_ = call.credit;
     streaming_ = call.credit > 0;
     oneway_ = call.oneway;
@@ -109,8 +121,8 @@ std::shared_ptr<void>& context::session_slot(std::type_index which) {
 
 awaitable<void> context::send(bson::value_view item) {
     open_stream();
-    if (streaming_) return connection_->send_item(*this, item);
-    return collected_->add(item, connection_->options_.limit.max_message);
+    if (streaming_ && !oneway_) return connection_->send_item(*this, item);
+    return connection_->collect_item(*this, item);
 }
 
 } // namespace oocrpc

@@ -7,6 +7,7 @@
 #include <oocrpc/detail/suspension.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/task_group.hpp>
+#include <oocrpc/unhandled.hpp>
 
 namespace oocrpc {
 namespace {
@@ -165,7 +166,11 @@ void server_core::serve(std::unique_ptr<byte_stream> bytes, const url& at) {
                                  : protocols::server_codec(at, options_.limit);
     auto c = connection::start(std::move(bytes), std::move(codec), serve_, of_connections_);
     connections_.emplace(c.get(), c);
-    if (options_.on_connected) options_.on_connected(c->info());
+    if (options_.on_connected) try {
+            options_.on_connected(c->info());
+        } catch (...) { // it is served all the same
+            report_unhandled(std::current_exception());
+        }
     if (stop_.fired()) c->drain();
 }
 
@@ -203,6 +208,8 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
             failure = e.code();
         } catch (const std::bad_alloc&) {
             failure = make_error_code(std::errc::not_enough_memory);
+        } catch (const std::exception&) { // of a codec's maker: that connection is gone
+            report_unhandled(std::current_exception());
         }
         if (self->abandoned_) co_return;
         if (!failure) continue;

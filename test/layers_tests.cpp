@@ -167,6 +167,53 @@ TEST_CASE("calls that wait when their connection ends leave the queue to others"
     });
 }
 
+TEST_CASE("the last eighth of places and queue is for addresses that have less than an eighth") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        const handler shared = limited(table(), 16, 8);
+        const auto from = [](std::string address) {
+            auto who = std::make_shared<peer_info>();
+            who->address = std::move(address);
+            connection_options options;
+            options.on_behalf_of = std::move(who);
+            return options;
+        };
+        linked greedy(ex, nullptr, shared, {}, from("10.0.0.1:1"));
+        linked again(ex, nullptr, shared, {}, from("10.0.0.1:2"));
+        linked other(ex, nullptr, shared, {}, from("10.0.0.2:1"));
+        std::vector<std::string> of_greedy, of_other;
+        auto one = [](std::shared_ptr<connection> on, std::vector<std::string>& into,
+                      int span) -> awaitable<void> {
+            json ms = json::array({span});
+            into.push_back(co_await outcome(peer(on), "slow", std::move(ms)));
+        };
+        std::deque<spawned> all;
+        for (int i = 0; i < 22; ++i)
+            all.emplace_back(ex, one(i % 2 ? greedy.a : again.a, of_greedy, 100));
+        co_await sleep_for(1ms);
+        // 14 run and 7 wait.
+        REQUIRE(of_greedy.size() == 1);
+        CHECK(of_greedy[0] ==
+              "overloaded: the calls that may still run are kept for other addresses");
+        json plain = json::array({1, 2}), same = plain;
+        const auto refused = co_await outcome(peer(greedy.a), "add", std::move(plain));
+        CHECK(refused == of_greedy[0]);
+        const auto served = co_await outcome(peer(other.a), "add", std::move(same));
+        CHECK(served == "3");
+        for (int i = 0; i < 3; ++i) all.emplace_back(ex, one(other.a, of_other, 20));
+        co_await sleep_for(25ms);
+        CHECK(of_other.size() == 2); // the third waited for one of them
+        co_await sleep_for(20ms);
+        CHECK(of_other == std::vector<std::string>(3, "20"));
+        co_await sleep_for(200ms);
+        CHECK(of_greedy.size() == 22);
+        CHECK(std::ranges::count(of_greedy, "100") == 21);
+        co_await greedy.close();
+        co_await again.close();
+        co_await other.close();
+    });
+}
+
 TEST_CASE(
     "with_timeout ends a call as a deadline of the server's, unless the caller's is earlier") {
     serving(with_timeout(table(), 30ms), [](peer& p) -> awaitable<void> {

@@ -408,31 +408,72 @@ TEST_CASE("so many streams are open on a connection, and the next one has to wai
 
 // max_cancels, and what is cancelled
 
-TEST_CASE("more cancels than max_cancels within a second end the connection") {
+std::string cancels(int n) {
+    std::string all;
+    for (int i = 1; i <= n; ++i) all += frame(cancel(i));
+    return all;
+}
+
+TEST_CASE("one cancel more than max_cancels is the last message that is read within the second") {
     for (const int more : {0, 1}) {
         run([more]() -> awaitable<void> {
-            guest g(co_await this_coro::executor);
-            for (int round = 0; round < 2; ++round) {
-                std::string all;
-                const int n = 100 + (round ? more : 0);
-                for (int i = 1; i <= n; ++i) all += frame(cancel(i));
-                co_await g.send(std::move(all) + frame(ping));
-                if (!round) co_await g.hear(pong);
-                if (!round) co_await sleep_for(1s);
-            }
-            if (more) {
-                co_await g.hear(
-                    R"({"error": {"message": "protocol_error",
-                        "detail": "more than 100 cancels within a second"}})");
-                co_await settle();
-                CHECK(g.end.reason ==
-                      "protocol_error: the peer sent: more than 100 cancels within a second");
-            } else {
-                co_await g.hear(pong);
-                co_await g.close();
-            }
+            const auto ex = co_await this_coro::executor;
+            guest g(ex);
+            auto begin = clock::of(ex).now();
+            co_await g.send(cancels(100 + more) + frame(ping));
+            co_await g.hear(pong);
+            const auto waited = clock::of(ex).now() - begin;
+            CHECK((more ? waited >= 1s && waited < 1100ms : waited == 0s));
+            if (!more) co_await sleep_for(1s);
+            begin = clock::of(ex).now();
+            co_await g.send(cancels(99) +
+                            frame(ping)); // of the next second, as the one that was too many
+            co_await g.hear(pong);
+            CHECK(clock::of(ex).now() == begin);
+            co_await g.close();
         });
     }
+}
+
+TEST_CASE("who has sent too many cancels and hangs up has its calls cancelled all the same") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        co_await g.say(call("slow", "[3600000]", 200));
+        co_await g.send(cancels(101));
+        co_await settle();
+        CHECK(g.at.cancelled == 0);
+        script hang_up{close_stream{}};
+        co_await g.frames.play(std::move(hang_up));
+        co_await sleep_for(100ms); // until it is looked for
+        CHECK(g.at.cancelled == 1);
+        CHECK(g.mine->closed());
+    });
+}
+
+TEST_CASE("all calls of a peer that is gone are cancelled, some in each turn of the loop") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        for (int i = 1; i <= 50; ++i) co_await g.say(call("slow", "[3600000]", i));
+        co_await settle();
+        CHECK(g.at.begun == 50);
+        co_await g.close();
+        co_await settle();
+        CHECK(g.at.cancelled == 50);
+    });
+}
+
+TEST_CASE("all calls whose deadline has passed at once are cancelled, some in each turn") {
+    run([]() -> awaitable<void> {
+        guest g(co_await this_coro::executor);
+        std::string all;
+        for (int i = 1; i <= 50; ++i)
+            all += frame(R"({"call": {"funcname": "slow", "arguments": [3600000]}, "id": )" +
+                         std::to_string(i) + R"(, "timeout_ms": 1000})");
+        co_await g.send(std::move(all));
+        for (int i = 1; i <= 50; ++i) co_await g.hear(R"({"error": "$_", "id": "$_"})");
+        CHECK(g.at.cancelled == 50);
+        co_await g.close();
+    });
 }
 
 TEST_CASE("a client that gives up many calls at once tells of them at a rate that is permitted") {
@@ -458,6 +499,7 @@ TEST_CASE("a client that gives up many calls at once tells of them at a rate tha
         for (auto& one : all) one->cancel();
         co_await settle();
         for (auto& one : all) CHECK(one->code() == errc::cancelled);
+        co_await sleep_for(1ms); // the loop comes round as often as they take
         CHECK(at.cancelled == 50);
         co_await sleep_for(6s);
         CHECK(at.cancelled == calls);
@@ -645,6 +687,103 @@ TEST_CASE("the arguments of a call that runs count until it has ended") {
         CHECK(memory.used() > before + (1 << 20));
         co_await g.hear(R"({"reply": null, "id": 1})");
         CHECK(memory.used() < before + (1 << 20));
+        co_await g.close();
+    });
+}
+
+TEST_CASE("the metadata of a call that runs counts as its arguments do") {
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(1 << 20);
+        const auto kept = options.memory;
+        guest g(co_await this_coro::executor, {}, std::move(options));
+        json body = json::parse(call("hold", R"(["x"])", 1));
+        for (int i = 0; i < 20'000; ++i) body["meta"]["k" + std::to_string(i)] = "";
+        co_await g.send(frame_of(body));
+        co_await sleep_for(1s);
+        CHECK(kept->used() > 20'000 * sizeof(metadata::entry));
+        co_await g.say(call("hold", R"(["x"])", 2));
+        co_await g.hear(overloaded("the process has no memory left for it", 2));
+        co_await g.hear(R"({"reply": null, "id": 1})");
+        co_await g.close();
+    });
+}
+
+TEST_CASE("a stream that is answered as one array leaves the loop to others, and counts") {
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(1 << 20);
+        const auto kept = options.memory;
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
+        co_await g.say(call("count", "[2000]", 1));
+        int turns = 0;
+        while (kept->used() < 10'000 && turns < 100) {
+            ++turns;
+            co_await asio::post(ex, use_awaitable);
+        }
+        CHECK(turns < 100);
+        CHECK(kept->used() < 20'000);
+        json all = json::array();
+        for (int i = 0; i < 2000; ++i) all.push_back(i);
+        const json body{{"reply", std::move(all)}, {"id", 1}};
+        co_await g.hear(body.dump());
+        co_await g.say(call("count", "[2000000]", 2)); // some 20 MB
+        co_await g.hear(overloaded("the process has no memory left for it", 2));
+        CHECK(kept->used() < 100'000);
+        co_await g.say(call("count", "[2000000000]", 3));
+        for (int i = 0; i < 10; ++i) co_await asio::post(ex, use_awaitable);
+        co_await g.say(cancel(3));
+        co_await g.hear(R"({"error": "$_", "id": 3})");
+        co_await g.close();
+    });
+}
+
+TEST_CASE("who does not read what a codec answers by itself is not read from either") {
+    namespace m = oocrpc::test::mongodb;
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.limit.max_queued = 10'000;
+        options.memory = std::make_shared<memory_budget>();
+        const auto kept = options.memory;
+        const auto ex = co_await this_coro::executor;
+        auto [mine, theirs] = make_stream_pair(ex, ex);
+        auto c = connection::start(std::move(mine), std::make_unique<mongodb_server_codec>(),
+                                   nullptr, std::move(options));
+        byte_peer peer(std::move(theirs));
+        std::string all;
+        for (int i = 0; i < 10'000; ++i) all += m::msg(R"({"a": 1, "maxTimeMS": "x", "$db": "d"})");
+        auto write = [&]() -> awaitable<void> { co_await peer.write(std::move(all)); };
+        spawned writer(ex, write());
+        co_await sleep_for(1s);
+        CHECK(c->usable());
+        CHECK(kept->used() < 200'000); // of 1.5 MB
+        rpc_error why(errc::unavailable, "over");
+        c->close(why);
+        co_await settle();
+    });
+}
+
+TEST_CASE("a stream that is not read ends where memory is exceeded, and others go on") {
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(1 << 20);
+        const auto kept = options.memory;
+        auto& memory = *kept;
+        guest g(co_await this_coro::executor, {}, std::move(options));
+        memory.take(2 << 20);
+        // Refused before it begins; one that has begun goes on as long as it is read.
+        co_await g.say(call("count", "[9]", 1, R"(, "stream": 100)"));
+        co_await g.hear(overloaded("the process has no memory left for it", 1));
+        memory.give_back(2 << 20);
+        co_await g.say(call("count", "[1000000]", 2, R"(, "stream": 2000000)"));
+        co_await sleep_for(1s); // nothing is read
+        CHECK(memory.used() > (1 << 20));
+        CHECK(memory.used() < (3 << 20));
+        json last;
+        do last = co_await g.frame_within(1s);
+        while (last.contains("more"));
+        CHECK(last["error"]["message"] == "overloaded");
         co_await g.close();
     });
 }

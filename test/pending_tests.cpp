@@ -211,6 +211,26 @@ TEST_CASE("an answer that nobody waits for any more reaches no other call") {
     });
 }
 
+TEST_CASE("a call whose operation is given up as its connection closes is nobody's") {
+    run([]() -> awaitable<void> {
+        open_calls calls;
+        linked w(co_await this_coro::executor, nullptr, calls.serve());
+        std::string text;
+        auto one = [&]() -> awaitable<void> { text = co_await outcome(peer(w.a), "later"); };
+        spawned a(co_await this_coro::executor, one());
+        co_await settle();
+        REQUIRE(calls.all.size() == 1);
+        rpc_error why(errc::unavailable, "over");
+        w.b->close(why);
+        calls.all.clear();
+        CHECK(w.b->suspended().empty());
+        co_await settle();
+        CHECK(text.starts_with("unavailable"));
+        CHECK(calls.cancelled == 0);
+        co_await w.close();
+    });
+}
+
 TEST_CASE("a call whose operation is given up is answered by an error") {
     open_calls calls;
     serving(calls.serve(), [&](peer& p) -> awaitable<void> {

@@ -18,6 +18,7 @@ class component_host final : public oocrpc::plugin_host {
     std::unique_ptr<oocrpc::component> serve(oocrpc::handler h, oocrpc::serve_options how) override;
     oocrpc::awaitable<void> tree_started() override;
     std::chrono::milliseconds drain_timeout() const override { return drain_timeout_; }
+    std::shared_ptr<oocrpc::memory_budget> memory() const override { return with_.memory; }
     void also_ready_on(std::string address) override;
     void hint(std::string lines) override { hints_.push_back(std::move(lines)); }
     void log(oocrpc::log_level level, std::string_view message, oocrpc::log_fields fields) override;

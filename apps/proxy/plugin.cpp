@@ -150,6 +150,7 @@ std::shared_ptr<upstreams> add_upstreams(component_group& group, plugin_host& ho
     if (urls.empty()) throw ::host::failure(::host::usage_error, "--upstream is required");
     client_options how;
     how.connections = static_cast<std::size_t>(host.options().integer("upstream-connections"));
+    how.memory = host.memory();
     how.tls.ca = host.options().text("upstream-tls-ca");
     how.tls.certificate = host.options().text("upstream-tls-certificate");
     how.tls.key = host.options().text("upstream-tls-key");

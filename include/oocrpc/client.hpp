@@ -8,6 +8,7 @@
 
 #include <oocrpc/caller.hpp>
 #include <oocrpc/limits.hpp>
+#include <oocrpc/memory_budget.hpp>
 #include <oocrpc/metadata.hpp>
 #include <oocrpc/secret.hpp>
 #include <oocrpc/tls_options.hpp>
@@ -30,6 +31,8 @@ struct client_options {
     std::chrono::milliseconds connect_timeout{5'000};  ///< of one attempt at one address
     backoff_options backoff;
     limits limit;
+    /// What its connections may hold, together with others; null: as much as comes.
+    std::shared_ptr<memory_budget> memory;
     /// Who logs in, on every connection before its first call; empty: nobody. A user, password or
     /// mechanism of the URL comes first. MongoDB's database that knows the user is `authSource` in
     /// the URL.

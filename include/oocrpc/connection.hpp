@@ -141,6 +141,11 @@ class connection final : public stream_user, public std::enable_shared_from_this
     enum class state { open, draining, flushing, closed };
     // How often to look for a hang-up while handlers have to finish before more is read.
     static constexpr std::chrono::milliseconds hang_up_check{50};
+    // What cancelled handlers unwind within one turn of the loop is not to keep others waiting.
+    static constexpr std::size_t cancels_of_a_turn = 4;
+    // How often within write_timeout to look whether a peer has read something.
+    static constexpr int looks_at_write = 4;
+    static constexpr std::size_t accounting_step = 1024;
     struct expected_call;
     struct open_call;
 
@@ -155,6 +160,8 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void adapt(std::size_t size);
     void process();
     void decode_all();
+    decoded decode_next(message& m) noexcept;
+    void speak();
     void set_behind(bool yes) noexcept;
     void adopt(std::unique_ptr<oocrpc::codec> next);
     void log_in(std::string user);
@@ -200,6 +207,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::optional<message> refuse_call(context& c);
     void count(context& c) noexcept;
     void uncount(context& c) noexcept;
+    void charge(context& c, std::size_t more) noexcept;
     maybe_awaitable<message> invoke(context& c, message&& call);
     void run(std::unique_ptr<context> c, awaitable<message> work);
     void wait_for(std::unique_ptr<context> c, pending<message>& answer);
@@ -210,6 +218,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void cancel_all_running();
     void on_credit(const message& m);
     awaitable<void> send_item(context& c, bson::value_view item);
+    awaitable<void> collect_item(context& c, bson::value_view item);
     std::unique_ptr<context> take_context();
     static void release(std::unique_ptr<context> c);
 
@@ -227,6 +236,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void end_late_calls(time_point now);
     time_point next_look(time_point now) const;
     void account() noexcept;
+    bool out_of_memory() const noexcept { return options_.memory && options_.memory->exceeded(); }
     const limits& limit() const noexcept { return options_.limit; }
     void linger();
     void close_if_idle();
@@ -263,18 +273,22 @@ class connection final : public stream_user, public std::enable_shared_from_this
     byte_buffer leaving_;               // what is being written
     std::size_t left_ = 0;              // bytes of it that the stream has taken
     detail::queue<message> held_;       // calls that wait for room in out_
+    std::size_t held_bytes_ = 0;        // of these
     std::size_t replies_queued_ = 0;    // bytes in out_ that the peer asked for: answers, pongs
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
     bool going_away_ = false;
     std::size_t expected_ = 0;   // calls that are on their way from other threads
     std::size_t streams_ = 0;    // of the calls that run
-    std::size_t call_bytes_ = 0; // of their arguments
+    std::size_t call_bytes_ = 0; // that they hold: arguments, metadata, collected items
     std::size_t accounted_ = 0;  // bytes taken from the memory budget
-    detail::per_second cancels_; // of the peer
+    std::size_t spent_ = 0;      // of this turn of the loop
+    detail::per_second cancels_; // of the peer, which is not read from
+    time_point unread_until_{};  // before then, as it has sent too many
     detail::per_second own_cancels_;
     std::vector<std::int64_t> late_cancels_; // that the peer is told of later
     bool probed_ = false;
+    bool reading_ = false;
     bool writing_ = false;
     bool flush_posted_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded

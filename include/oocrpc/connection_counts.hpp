@@ -16,6 +16,8 @@ class connection_counts {
   public:
     enum class outcome { entered, full, address_full };
 
+    /// What the connections of one host have in common; empty: nothing.
+    static std::string address_of(std::string_view peer);
     /// Counts a connection from `peer`, such as `127.0.0.1:4711`, unless that would be too many.
     outcome enter(std::string_view peer, std::size_t most, std::size_t most_of_address);
     /// One that has entered is gone.

@@ -140,7 +140,7 @@ class context {
     byte_buffer scratch_;
     std::int64_t wire_id_ = 0;
     std::int64_t key_ = 0; // of the dispatcher, while it waits
-    std::size_t size_ = 0; // of the arguments, in bytes
+    std::size_t size_ = 0; // of what it holds, in bytes: arguments, metadata, collected items
     std::int32_t credit_ = 0;
     bool counted_ = false; // by the connection, and as a stream
     bool counted_stream_ = false;

@@ -88,6 +88,8 @@ class dispatcher {
     std::int64_t begin_call(std::int64_t wire_id, context* call, bool answered = true);
     /// Forgets the call; `reply` goes to `send`, at once or, for calls without id, in their order.
     template <class Send> void finish_call(std::int64_t key, message&& reply, Send&& send);
+    /// Forgets a call that is not answered, as its connection is over.
+    void forget_call(std::int64_t key) { forget(key); }
     /// The running call of that wire id, or null.
     context* find_running(std::int64_t wire_id) const noexcept;
     /// True where a call without id can be answered at once.

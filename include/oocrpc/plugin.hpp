@@ -63,6 +63,8 @@ class plugin_host {
     virtual awaitable<void> tree_started() = 0;
     /// How long stopping may take.
     virtual std::chrono::milliseconds drain_timeout() const = 0;
+    /// What the connections of all components may hold together, for clients of the component.
+    virtual std::shared_ptr<memory_budget> memory() const = 0;
     /// Says where else it accepts, for the ready line: `text 127.0.0.1:10001`. Before it has
     /// started.
     virtual void also_ready_on(std::string address) = 0;

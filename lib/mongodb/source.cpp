@@ -61,6 +61,7 @@ stream_source::stream_source(std::shared_ptr<const handler> serve, const context
     options_.limit = outer->options().limit;
     options_.max_call_time = outer->options().max_call_time;
     options_.exceptions = outer->options().exceptions;
+    options_.memory = outer->options().memory;
     auto who = c.info();
     who.user = c.user();
     options_.on_behalf_of = std::make_shared<const peer_info>(std::move(who));

@@ -54,6 +54,7 @@ class small_host final : public plugin_host {
     }
     awaitable<void> tree_started() override { co_return; }
     std::chrono::milliseconds drain_timeout() const override { return std::chrono::seconds(1); }
+    std::shared_ptr<memory_budget> memory() const override { return nullptr; }
     void also_ready_on(std::string address) override { also.push_back(std::move(address)); }
     void hint(std::string lines) override { hints += lines; }
     void log(log_level, std::string_view message, log_fields) override { logged = message; }

@@ -35,11 +35,31 @@ def oneway_flood(f, peer):
     yield from again(f, lambda i: f.oneway("demo.sleep_ms", 5, id=i))
 
 
-@hostile(8, READ + QUEUED + IN_FLIGHT)
+@hostile(16, READ + QUEUED + IN_FLIGHT, addresses=1)
 def sleepers(f, peer):
-    """Not as many as max-concurrent allows: then nobody's calls would run."""
+    """As many as max-concurrent and max-waiting allow, and more."""
     yield send(b"".join(f.call("demo.sleep_ms", 600_000, id=i) for i in range(1, 1400)))
     yield wait(FOREVER)
+
+
+@hostile(8, READ + QUEUED + IN_FLIGHT, must=FLOOD)
+def sleepers_that_leave(f, peer):
+    """What cancels by hanging up."""
+    yield send(b"".join(f.call("demo.sleep_ms", 600_000, id=i) for i in range(1, 1000)))
+    yield wait(0.1)
+    yield reset()
+
+
+@hostile(8, READ + QUEUED + 4 * 32 * MIB, framings=(native,), must={"opened": 8})
+def long_arrays(f, peer):
+    """Streams that are asked for as arrays, which no message can hold."""
+    yield send(b"".join(f.call("demo.count", 2_000_000_000, id=i) for i in range(1, 5)))
+    yield receive()
+
+
+@hostile(8, READ + QUEUED, framings=(mongo,), must=FLOOD, reads=False)
+def refused_and_not_read(f, peer):
+    yield from again(f, lambda i: f.command({"a": 1, "maxTimeMS": "x"}, number=i))
 
 
 @hostile(8, READ + QUEUED + IN_FLIGHT, must=FLOOD)
