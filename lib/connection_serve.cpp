@@ -20,6 +20,8 @@ constexpr std::int32_t unsent_of_a_turn = 32;
 // An exception takes a cancelled handler through all of its coroutines to its end, which costs as
 // much as that many messages.
 constexpr std::size_t cost_of_cancel = 32;
+// A handler that waits takes a coroutine, a place among the others, and what it waits for.
+constexpr std::size_t cost_of_waiting = 8;
 // An error that cannot travel as it is travels with that much of its text.
 constexpr std::size_t most_detail = 1024;
 // An answer up to this size goes out however little memory there is.
@@ -135,6 +137,7 @@ maybe_awaitable<message> connection::invoke(context& c, message&& call) {
 void connection::run(std::unique_ptr<context> c, awaitable<message> work) {
     c->key_ = dispatcher_.begin_call(c->wire_id_, c.get(), !c->oneway_);
     count(*c);
+    spent_ += cost_of_waiting;
     if (c->deadline_) arm(c->deadline_.at);
     if (!runners_) runners_ = std::make_shared<detail::runner_pool>(executor_);
     runners_->run(shared_from_this(), std::move(c), std::move(work));
@@ -171,6 +174,7 @@ void connection::wait_for(std::unique_ptr<context> c, pending<message>& answer) 
     auto& call = *c;
     call.key_ = dispatcher_.begin_call(call.wire_id_, &call, !call.oneway_);
     count(call);
+    spent_ += cost_of_waiting;
     if (call.deadline_) arm(call.deadline_.at);
     call.signal_ = &answer.signal();
     const bool cancelled = call.cancelled_; // by a layer, before
@@ -257,10 +261,8 @@ void connection::cancel_running(context& c) {
 }
 
 void connection::cancel_all_running() {
-    std::vector<std::int64_t> some;
-    dispatcher_.for_each_running([&](const context& c) {
-        if (!c.cancelled_ && some.size() < cancels_of_a_turn) some.push_back(c.key_);
-    });
+    const auto some = dispatcher_.running_where(cancels_of_a_turn,
+                                                [](const context& c) { return !c.cancelled_; });
     // Cancelling one may end others.
     for (auto key : some)
         if (auto* c = dispatcher_.find_running(key)) cancel_running(*c);

@@ -53,15 +53,15 @@ void connection::end_late_calls(time_point now) {
             auto text = dispatcher_.deadline(id).text();
             abandon(id, message::error(id, errc::deadline_exceeded, std::move(text)));
         }
-    std::vector<std::int64_t> late;
-    dispatcher_.for_each_running([&](context& c) {
-        if (c.cancelled_ || !c.deadline_.passed(now) || late.size() == cancels_of_a_turn) return;
-        c.expired_ = true;
-        late.push_back(c.key_);
+    const auto late = dispatcher_.running_where(cancels_of_a_turn, [now](const context& c) {
+        return !c.cancelled_ && c.deadline_.passed(now);
     });
     // Cancelling one may end others.
     for (auto key : late)
-        if (auto* c = dispatcher_.find_running(key)) cancel_running(*c);
+        if (auto* c = dispatcher_.find_running(key)) {
+            c->expired_ = true;
+            cancel_running(*c);
+        }
 }
 
 /// When something is due that the timer has to see to.
@@ -151,7 +151,9 @@ void connection::account() noexcept {
     const auto held = in_.capacity() + out_.capacity() + leaving_.capacity() + call_bytes_ +
                       held_bytes_ + dispatcher_.stored();
     // All threads share the budget: less than that is told when more has changed.
-    if (held && accounted_ && std::max(held, accounted_) - std::min(held, accounted_) < accounting_step) return;
+    if (held && accounted_ &&
+        std::max(held, accounted_) - std::min(held, accounted_) < accounting_step)
+        return;
     if (held > accounted_) options_.memory->take(held - accounted_);
     if (held < accounted_) options_.memory->give_back(accounted_ - held);
     accounted_ = held;

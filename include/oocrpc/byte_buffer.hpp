@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -81,15 +83,27 @@ class byte_buffer {
         if (next < wanted) next = wanted;
         replace(next);
     }
+    /// By realloc, which moves the pages of a large buffer instead of its bytes.
     void replace(std::size_t capacity) {
-        std::unique_ptr<std::uint8_t[]> next(new std::uint8_t[capacity]);
-        if (size_) std::memcpy(next.get(), data_, size_);
-        owned_ = std::move(next);
-        data_ = owned_.get();
+        if (capacity == 0) {
+            owned_.reset();
+            data_ = nullptr;
+            capacity_ = 0;
+            return;
+        }
+        auto* const next = static_cast<std::uint8_t*>(std::realloc(owned_.get(), capacity));
+        if (!next) throw std::bad_alloc();
+        if (!owned_ && size_) std::memcpy(next, data_, size_);
+        (void)owned_.release(); // is in next, or has been freed
+        owned_.reset(next);
+        data_ = next;
         capacity_ = capacity;
     }
 
-    std::unique_ptr<std::uint8_t[]> owned_;
+    struct free_memory {
+        void operator()(std::uint8_t* at) const noexcept { std::free(at); }
+    };
+    std::unique_ptr<std::uint8_t[], free_memory> owned_;
     std::uint8_t* data_ = nullptr;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <oocrpc/call_deadline.hpp>
@@ -97,6 +98,13 @@ class dispatcher {
     std::size_t running() const noexcept { return running_.size(); }
     /// Bytes of answers that wait for the ones before them.
     std::size_t stored() const noexcept { return stored_; }
+    /// The keys of at most `most` running calls of which `is_one` says yes.
+    template <class F> std::vector<std::int64_t> running_where(std::size_t most, F is_one) const {
+        std::vector<std::int64_t> keys;
+        for (auto at = running_.begin(); at != running_.end() && keys.size() < most; ++at)
+            if (is_one(std::as_const(*at->second))) keys.push_back(at->first);
+        return keys;
+    }
     template <class F> void for_each_running(F f) const {
         for (auto& [key, call] : running_) f(*call);
     }

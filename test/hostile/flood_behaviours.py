@@ -57,7 +57,7 @@ def long_arrays(f, peer):
     yield receive()
 
 
-@hostile(8, READ + QUEUED, framings=(mongo,), must=FLOOD, reads=False)
+@hostile(8, READ + 2 * QUEUED, framings=(mongo,), must=FLOOD, reads=False)
 def refused_and_not_read(f, peer):
     yield from again(f, lambda i: f.command({"a": 1, "maxTimeMS": "x"}, number=i))
 
