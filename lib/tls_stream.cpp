@@ -117,8 +117,9 @@ void tls_connection::on_read(std::error_code ec, std::size_t size) {
 std::optional<tls_connection::arrival> tls_connection::take() {
     const auto got = engine_.read({static_cast<std::uint8_t*>(into_.data()), into_.size()});
     flush();
-    if (got.size > 0) return arrival{got.size, {}};
+    // Whatever came with it: while something leaves, only answers of TLS gather behind it.
     if (writing_ && engine_.out.size() > most_answers) return arrival{0, tls_errc::flooded};
+    if (got.size > 0) return arrival{got.size, {}};
     if (got.what == tls_engine::outcome::needs_more) return std::nullopt;
     if (got.what == tls_engine::outcome::end) return arrival{0, asio::error::eof};
     return arrival{0, engine_.failure()};
