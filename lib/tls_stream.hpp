@@ -40,8 +40,10 @@ class tls_connection final : public stream_user,
     void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user);
     std::size_t try_write(bytes from) noexcept;
     void write(bytes from, std::shared_ptr<stream_user> user);
+    /// Without what waits in the engine: a peer that reads nothing can add answers of TLS to that,
+    /// which must not look as if it took something.
     std::size_t unsent() const noexcept {
-        return rest_.size() + engine_.out.size() + leaving_.size() + below_->unsent();
+        return rest_.size() + leaving_.size() + below_->unsent();
     }
     void shutdown_send() noexcept;
     void close() noexcept;
