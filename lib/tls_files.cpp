@@ -95,6 +95,11 @@ key_ptr pem_file::key(const std::string& password) const {
     refuse("'" + path_ + "': the private key in it is broken");
 }
 
+bool is_valid_now(const X509& certificate) {
+    return X509_cmp_current_time(X509_get0_notBefore(&certificate)) < 0 &&
+           X509_cmp_current_time(X509_get0_notAfter(&certificate)) > 0;
+}
+
 void require_valid_now(X509& certificate, const std::string& path) {
     const auto* begin = X509_get0_notBefore(&certificate);
     const auto* end = X509_get0_notAfter(&certificate);

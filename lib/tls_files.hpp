@@ -37,6 +37,7 @@ class pem_file {
     secret text_;
 };
 
+bool is_valid_now(const X509& certificate);
 /// Throws where a certificate of that file is not valid now.
 void require_valid_now(X509& certificate, const std::string& path);
 /// SHA-256 of the contents of all, in order.

@@ -495,12 +495,10 @@ TEST_CASE("plain peers are let in where that is asked for, and lose no byte") {
     });
 }
 
-TEST_CASE("a session is resumed, with the certificate that the client has shown") {
+TEST_CASE("a session is resumed with the server and the files that gave it, and no others") {
     run([]() -> awaitable<void> {
         site s;
-        s.ask_clients(client_certificates::required);
-        const auto own = s.ca.issue({.subject = "ada"});
-        const auto client = client_of(s.ca.ca(), own->path());
+        const auto client = s.client();
         tls_server server(s.serving);
         for (const bool resumed : {false, true, true}) {
             tls_pair c;
@@ -510,12 +508,11 @@ TEST_CASE("a session is resumed, with the certificate that the client has shown"
             REQUIRE(c.server_error + c.client_error == "");
             CHECK(c.here->tls()->resumed == resumed);
             CHECK(c.there->tls()->resumed == resumed);
-            CHECK(c.here->tls()->subject == "CN=ada");
+            CHECK(c.there->tls()->subject == "CN=server");
             byte_peer here(std::move(c.here)), there(std::move(c.there));
             CHECK(co_await here.write("ticket"));
             CHECK(co_await there.read() == "ticket");
         }
-        // Another server's session is not offered, and other files of this one know it no more.
         tls_pair elsewhere;
         co_await elsewhere.open();
         co_await elsewhere.shake(server, client);
@@ -528,39 +525,119 @@ TEST_CASE("a session is resumed, with the certificate that the client has shown"
         co_await later.shake(server, client);
         CHECK(later.server_error == "");
         CHECK(!later.here->tls()->resumed);
-        CHECK(later.here->tls()->subject == "CN=ada");
     });
 }
 
-TEST_CASE("with TLS 1.2 a session is resumed as well, with the client's certificate") {
-    run([]() -> awaitable<void> {
+/// A client that connects twice, and offers the session of its first connection with the second.
+struct returning_client {
+    explicit returning_client(int v) : version(v) {}
+    ~returning_client() { SSL_SESSION_free(session); }
+
+    /// Where it says so, the server's end is in `c` then.
+    awaitable<void> connect(tls_pair& c, const tls_server& server, std::string certificate) {
         const auto ex = co_await this_coro::executor;
-        site s;
-        s.ask_clients(client_certificates::required);
-        const auto own = s.ca.issue({.subject = "ada"});
-        const auto server = s.server();
-        SSL_SESSION* session = nullptr;
-        for (const bool resumed : {false, true}) {
-            tls_pair c;
-            co_await c.open();
-            raw_tls_peer client(std::move(c.there), false, [&](SSL_CTX* x) {
-                SSL_CTX_set_max_proto_version(x, TLS1_2_VERSION);
-                SSL_CTX_use_certificate_file(x, own->path().c_str(), SSL_FILETYPE_PEM);
-                SSL_CTX_use_PrivateKey_file(x, own->path().c_str(), SSL_FILETYPE_PEM);
+        co_await c.open();
+        raw_tls_peer client(std::move(c.there), false, [&](SSL_CTX* x) {
+            SSL_CTX_set_max_proto_version(x, version);
+            if (certificate.empty()) return;
+            SSL_CTX_use_certificate_file(x, certificate.c_str(), SSL_FILETYPE_PEM);
+            SSL_CTX_use_PrivateKey_file(x, certificate.c_str(), SSL_FILETYPE_PEM);
+        });
+        if (session) SSL_set_session(client.ssl(), session);
+        spawned accepting(ex, c.accept(server));
+        co_await client.shake();
+        co_await settle();
+        REQUIRE(accepting.done);
+        if (!c.server_error.empty()) co_return;
+        info = *c.here->tls();
+        byte_peer here(std::move(c.here));
+        CHECK(co_await here.write("ticket"));
+        CHECK(co_await client.read() == "ticket");
+        if (!session) session = SSL_get1_session(client.ssl());
+        SSL_shutdown(client.ssl());
+    }
+
+    const int version;
+    SSL_SESSION* session = nullptr;
+    tls_info info;
+};
+
+TEST_CASE("either version resumes a session") {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION})
+        run([version]() -> awaitable<void> {
+            const site s;
+            const auto server = s.server();
+            returning_client client(version);
+            for (const bool resumed : {false, true}) {
+                tls_pair c;
+                co_await client.connect(c, server, "");
+                CHECK(c.server_error == "");
+                CHECK(client.info.version == (version == TLS1_2_VERSION ? "TLSv1.2" : "TLSv1.3"));
+                CHECK(client.info.resumed == resumed);
+            }
+        });
+}
+
+TEST_CASE("a client's certificate counts for the connection that it was shown on, and no other") {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION})
+        for (const auto how : {client_certificates::optional, client_certificates::required})
+            run([version, how]() -> awaitable<void> {
+                site s;
+                s.ask_clients(how);
+                const auto own = s.ca.issue({.subject = "ada"});
+                const auto old = s.ca.issue({.subject = "ada", .from = -7200, .until = -3600});
+                const auto server = s.server();
+                returning_client client(version);
+                tls_pair c, d, e;
+                co_await client.connect(c, server, own->path());
+                CHECK(c.server_error == "");
+                CHECK(client.info.subject == "CN=ada");
+                // As after an hour in which it has expired.
+                co_await client.connect(d, server, old->path());
+                CHECK(d.server_error ==
+                      "TLS: the certificate is not accepted: certificate has expired");
+                co_await client.connect(e, server, "");
+                if (how == client_certificates::required) {
+                    CHECK(e.server_error == "TLS: peer did not return a certificate");
+                } else {
+                    CHECK(e.server_error == "");
+                    CHECK(client.info.subject == "");
+                    CHECK(!client.info.resumed);
+                }
             });
-            if (session) SSL_set_session(client.ssl(), session);
-            spawned accepting(ex, c.accept(server));
-            CHECK(co_await client.shake() == "");
-            co_await settle();
-            REQUIRE(c.server_error == "");
-            CHECK(c.here->tls()->version == "TLSv1.2");
-            CHECK(c.here->tls()->resumed == resumed);
-            CHECK(c.here->tls()->subject == "CN=ada");
-            if (!session) session = SSL_get1_session(client.ssl());
-            SSL_shutdown(client.ssl());
-        }
-        SSL_SESSION_free(session);
-    });
+}
+
+TEST_CASE("a client resumes no session of a server whose certificate is not valid now") {
+    for (const long from : {-7200, -1800, 1800}) // and an hour from then
+        run([from]() -> awaitable<void> {
+            const auto ex = co_await this_coro::executor;
+            const site s;
+            const bool valid = from == -1800;
+            const auto shown = s.ca.issue({.from = from, .until = from + 3600});
+            tls_client_options how;
+            how.ca = s.ca.ca();
+            how.allow_invalid_certificates = true; // as if it had been valid at first
+            const tls_client client(how);
+            for (const bool again : {false, true}) {
+                tls_pair c;
+                co_await c.open();
+                c.at.port = 1;
+                raw_tls_peer server(std::move(c.here), true, [&](SSL_CTX* x) {
+                    SSL_CTX_use_certificate_file(x, shown->path().c_str(), SSL_FILETYPE_PEM);
+                    SSL_CTX_use_PrivateKey_file(x, shown->path().c_str(), SSL_FILETYPE_PEM);
+                    std::string keys = pattern(80); // of tickets, the same for both
+                    SSL_CTX_set_tlsext_ticket_keys(x, keys.data(), keys.size());
+                });
+                spawned connecting(ex, c.connect(client));
+                CHECK(co_await server.shake() == "");
+                co_await settle();
+                REQUIRE(c.client_error == "");
+                CHECK(c.there->tls()->resumed == (again && valid));
+                byte_peer there(std::move(c.there));
+                co_await server.write("ticket");
+                CHECK(co_await there.read() == "ticket");
+            }
+        });
 }
 
 TEST_CASE("large amounts go both ways at once, over links of all kinds") {
