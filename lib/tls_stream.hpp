@@ -58,7 +58,7 @@ class tls_connection final : public stream_user,
     // The handshake.
     void step();
     void finish(ending how, std::string reason = {});
-    bool speaks_tls();
+    bool may_speak_tls();
 
     // Reading.
     void read_below(std::size_t room);
@@ -86,7 +86,7 @@ class tls_connection final : public stream_user,
     promise<void> over_;
     ending ending_ = ending::pending;
     std::string reason_;
-    bool heard_ = false; // the peer has sent something
+    bool heard_ = false; // the peer has begun a record
 
     std::shared_ptr<stream_user> reader_;
     asio::mutable_buffer into_;

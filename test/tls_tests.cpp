@@ -57,6 +57,13 @@ std::string pattern(std::size_t size) {
     return text;
 }
 
+/// A message of MongoDB's of that length, or its beginning.
+std::string message_of_mongodb(std::size_t size) {
+    std::string text = pattern(size);
+    for (int i = 0; i < 4; ++i, size >>= 8) text[i] = static_cast<char>(size);
+    return text;
+}
+
 awaitable<std::string> read_all(byte_peer& from, std::size_t size) {
     std::string all;
     while (all.size() < size) {
@@ -444,8 +451,10 @@ TEST_CASE("what is no TLS is told apart, in what is said of it") {
     CHECK(outcome("hello") == "TLS: the peer does not speak TLS");
     CHECK(outcome("\x16\x03\x01\xff\xff garbage"s) == "TLS: packet length too long");
     CHECK(outcome("\x16\x03\x01\0\x05\x01\0\0\x01\x41"s) == "TLS: length too short");
+    CHECK(outcome("\x16\x03\0\0\x05\x01\0\0\x01\x41"s) == "TLS: length too short");
     CHECK(outcome("\x15\x03\x01\0\x02\x02\x28"s) == "TLS: unexpected message");
     CHECK(outcome("\x16\x03"s) == "TLS: the peer closed the connection");
+    CHECK(outcome(message_of_mongodb(0x116)) == "TLS: the peer does not speak TLS");
     CHECK(outcome("") == "TLS: the peer closed the connection");
 }
 
@@ -493,6 +502,39 @@ TEST_CASE("plain peers are let in where that is asked for, and lose no byte") {
         co_await d.shake(server, client);
         CHECK(d.here->tls());
     });
+}
+
+TEST_CASE("a plain message is no TLS because its length begins with the same byte") {
+    for (const std::size_t split : {0, 1})
+        for (const auto size : {0x115, 0x116, 0x215, 0x1616, 0x315, 0x316}) {
+            CAPTURE(size);
+            run([&](memory_network& net) -> awaitable<void> {
+                const auto ex = co_await this_coro::executor;
+                site s;
+                s.serving.plain = plain_peers::accepted;
+                const auto server = s.server();
+                tls_pair c;
+                co_await c.open();
+                net.host("alpha").split(split);
+                byte_peer there(std::move(c.there));
+                spawned accepting(ex, c.accept(server));
+                const auto text = message_of_mongodb(size);
+                auto copy = text;
+                co_await there.write(std::move(copy));
+                co_await settle();
+                REQUIRE(accepting.done);
+                REQUIRE(c.server_error == "");
+                CHECK(!c.here->tls());
+                byte_peer here(std::move(c.here));
+                CHECK(co_await read_all(here, text.size()) == text);
+                tls_pair d; // nor is TLS, byte by byte, anything else
+                co_await d.open();
+                const auto client = s.client();
+                co_await d.shake(server, client);
+                REQUIRE(d.server_error + d.client_error == "");
+                CHECK(d.here->tls());
+            });
+        }
 }
 
 TEST_CASE("a session is resumed with the server and the files that gave it, and no others") {
