@@ -45,6 +45,10 @@ class tls_connection final : public stream_user,
     std::size_t unsent() const noexcept {
         return rest_.size() + leaving_.size() + below_->unsent();
     }
+    std::size_t buffered() const noexcept {
+        return engine_.in.capacity() + engine_.out.capacity() + leaving_.capacity() +
+               below_->buffered();
+    }
     void shutdown_send() noexcept;
     void close() noexcept;
     bool hung_up() noexcept { return engine_.peer_ended() || below_->hung_up(); }
@@ -113,6 +117,7 @@ class tls_stream final : public byte_stream {
         connection_->write(from, std::move(user));
     }
     std::size_t unsent() noexcept override { return connection_->unsent(); }
+    std::size_t buffered() const noexcept override { return connection_->buffered(); }
     void shutdown_send() noexcept override { connection_->shutdown_send(); }
     void close() noexcept override { connection_->close(); }
     bool hung_up() noexcept override { return connection_->hung_up(); }

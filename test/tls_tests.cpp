@@ -747,6 +747,30 @@ TEST_CASE("a socket that takes a part gets all of it once, in order") {
     });
 }
 
+TEST_CASE("what a stream holds in memory can be asked for") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        const site s;
+        const auto server = s.server();
+        const auto client = s.client();
+        tls_pair c;
+        co_await c.open();
+        co_await c.shake(server, client);
+        byte_peer here(std::move(c.here)), there(std::move(c.there));
+        CHECK(here.stream().buffered() <= 8192);
+        bool written = false;
+        spawned writing(ex, write_to(here, pattern(5'000'000), written));
+        co_await settle();
+        CHECK(!writing.done);
+        CHECK(here.stream().buffered() >= (64 << 10));
+        CHECK(here.stream().buffered() < (256 << 10));
+        CHECK((co_await read_all(there, 5'000'000) == pattern(5'000'000)));
+        co_await settle();
+        CHECK(writing.done);
+        CHECK(here.stream().buffered() <= 8192);
+    });
+}
+
 TEST_CASE("what was written before a close arrives, and then the end") {
     run([]() -> awaitable<void> {
         const site s;
