@@ -34,6 +34,7 @@ class replayed_stream final : public byte_stream {
         rest_->write(from, std::move(user));
     }
     std::size_t unsent() noexcept override { return rest_->unsent(); }
+    std::size_t buffered() const noexcept override { return begin_.capacity() + rest_->buffered(); }
     void shutdown_send() noexcept override { rest_->shutdown_send(); }
     void close() noexcept override {
         *open_ = false;

@@ -15,7 +15,7 @@ namespace {
 constexpr char suites_of_1_2[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK";
 constexpr char suites_of_1_3[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-// How long a session can be resumed, in seconds: a certificate that has been shown counts so long.
+// How long a session can be resumed, in seconds.
 constexpr long session_time = 3600;
 constexpr unsigned char session_context[] = "oocrpc";
 
@@ -80,7 +80,8 @@ class identity {
     const std::string* password_;
 };
 
-/// Returns the names of those that are trusted from now on.
+/// What the CAs of that file have signed is trusted from now on; `tell_clients`: they are told
+/// whose certificates are asked for.
 void trust(SSL_CTX* c, const pem_file& ca, bool tell_clients) {
     auto* store = SSL_CTX_get_cert_store(c);
     for (const auto& one : ca.certificates()) {
@@ -113,10 +114,14 @@ std::shared_ptr<const tls_context> make_context(const tls_server_options& option
         if (options.clients == client_certificates::required)
             mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
         SSL_CTX_set_verify(c, mode, tls_engine::on_verified);
+        // A session would bring back a certificate that may have expired meanwhile, and each new
+        // ticket would make that last longer.
+        SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(c, 0);
     }
     made->digest = digest_of(files);
-    // A ticket holds the whole session, certificate included, so that nothing is kept here. Its
-    // keys belong to this context: what other files allow is not resumed.
+    // A ticket holds the whole session, so that nothing is kept here. Its keys belong to this
+    // context: what other files allow is not resumed.
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(c, session_context, sizeof(session_context) - 1);
     return made;
@@ -148,7 +153,11 @@ void tls_sessions::keep(const std::string& server, SSL_SESSION* session) {
 
 void tls_sessions::resume(const std::string& server, SSL* ssl) const {
     std::lock_guard lock(mutex_);
-    if (const auto at = all_.find(server); at != all_.end()) SSL_set_session(ssl, at->second.get());
+    const auto at = all_.find(server);
+    if (at == all_.end()) return;
+    // Who resumes shows no certificate that would be verified.
+    const auto* shown = SSL_SESSION_get0_peer(at->second.get());
+    if (shown && is_valid_now(*shown)) SSL_set_session(ssl, at->second.get());
 }
 
 } // namespace oocrpc::detail

@@ -31,7 +31,8 @@ std::shared_ptr<const tls_context> make_context(const tls_client_options& option
 class tls_sessions {
   public:
     void keep(const std::string& server, SSL_SESSION* session);
-    /// Has `ssl` resume the session with that server, where there is one.
+    /// Has `ssl` resume the session with that server, where there is one and its certificate is
+    /// valid now.
     void resume(const std::string& server, SSL* ssl) const;
 
   private:

@@ -27,16 +27,21 @@ class pem_file {
 
     /// All of its certificates, at least one.
     std::vector<x509_ptr> certificates() const;
+    /// Its key, which not everybody may be allowed to read.
     key_ptr key(const std::string& password) const;
 
     const std::string& path() const noexcept { return path_; }
     std::string_view text() const noexcept { return text_.view(); }
 
   private:
+    void require_private() const;
+
     std::string path_;
+    unsigned mode_ = 0; // of the file
     secret text_;
 };
 
+bool is_valid_now(const X509& certificate);
 /// Throws where a certificate of that file is not valid now.
 void require_valid_now(X509& certificate, const std::string& path);
 /// SHA-256 of the contents of all, in order.

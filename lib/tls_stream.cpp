@@ -19,8 +19,18 @@ constexpr std::size_t most_answers = 4096;
 // Buffers that are kept while nothing happens.
 constexpr std::size_t kept = 4096;
 
-constexpr std::uint8_t handshake_record = 22;
-constexpr std::uint8_t alert_record = 21;
+constexpr std::size_t record_begin = 3;
+
+/// Whether it may be the beginning of a record: an alert or a handshake, and a version, which all
+/// begin with a 3. Where it may be something else, none of SSL 3: a native message has no such
+/// length, and with a third byte that is not 0 one of MongoDB's would have 64 KiB.
+bool begins_record(bytes first, bool expect_plain) {
+    const std::array<std::uint8_t, record_begin> least{21, 3, expect_plain};
+    const std::array<std::uint8_t, record_begin> most{22, 3, 4};
+    for (std::size_t i = 0; i < std::min(first.size(), record_begin); ++i)
+        if (first[i] < least[i] || first[i] > most[i]) return false;
+    return true;
+}
 
 bool is_http(bytes first) {
     constexpr std::array<std::string_view, 7> methods{"GET ",    "HEAD ", "POST ", "PUT ",
@@ -59,10 +69,9 @@ void tls_connection::finish(ending how, std::string reason) {
     over_.fire();
 }
 
-/// Looks at the first byte, before OpenSSL does, which would answer it.
-bool tls_connection::speaks_tls() {
-    if (engine_.in.data()[0] == handshake_record || engine_.in.data()[0] == alert_record)
-        return true;
+/// Looks at the first bytes, before OpenSSL does, which would answer them.
+bool tls_connection::may_speak_tls() {
+    if (begins_record(engine_.in, expect_plain_)) return true;
     if (expect_plain_)
         finish(ending::plain);
     else
@@ -107,7 +116,11 @@ void tls_connection::on_read(std::error_code ec, std::size_t size) {
     if (ec == asio::error::eof) ec = tls_errc::truncated;
     if (ec || closed_) return end_read({0, ec});
     engine_.in.commit(size);
-    if (!std::exchange(heard_, true) && !speaks_tls()) return;
+    if (!heard_) {
+        if (!may_speak_tls()) return;
+        if (engine_.in.size() < record_begin) return read_below(least_read);
+        heard_ = true;
+    }
     if (shaking) return step();
     if (const auto what = take()) return end_read(*what);
     read_below(into_.size());
@@ -117,8 +130,9 @@ void tls_connection::on_read(std::error_code ec, std::size_t size) {
 std::optional<tls_connection::arrival> tls_connection::take() {
     const auto got = engine_.read({static_cast<std::uint8_t*>(into_.data()), into_.size()});
     flush();
-    if (got.size > 0) return arrival{got.size, {}};
+    // Whatever came with it: while something leaves, only answers of TLS gather behind it.
     if (writing_ && engine_.out.size() > most_answers) return arrival{0, tls_errc::flooded};
+    if (got.size > 0) return arrival{got.size, {}};
     if (got.what == tls_engine::outcome::needs_more) return std::nullopt;
     if (got.what == tls_engine::outcome::end) return arrival{0, asio::error::eof};
     return arrival{0, engine_.failure()};

@@ -40,8 +40,14 @@ class tls_connection final : public stream_user,
     void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user);
     std::size_t try_write(bytes from) noexcept;
     void write(bytes from, std::shared_ptr<stream_user> user);
+    /// Without what waits in the engine: a peer that reads nothing can add answers of TLS to that,
+    /// which must not look as if it took something.
     std::size_t unsent() const noexcept {
-        return rest_.size() + engine_.out.size() + leaving_.size() + below_->unsent();
+        return rest_.size() + leaving_.size() + below_->unsent();
+    }
+    std::size_t buffered() const noexcept {
+        return engine_.in.capacity() + engine_.out.capacity() + leaving_.capacity() +
+               below_->buffered();
     }
     void shutdown_send() noexcept;
     void close() noexcept;
@@ -56,7 +62,7 @@ class tls_connection final : public stream_user,
     // The handshake.
     void step();
     void finish(ending how, std::string reason = {});
-    bool speaks_tls();
+    bool may_speak_tls();
 
     // Reading.
     void read_below(std::size_t room);
@@ -84,7 +90,7 @@ class tls_connection final : public stream_user,
     promise<void> over_;
     ending ending_ = ending::pending;
     std::string reason_;
-    bool heard_ = false; // the peer has sent something
+    bool heard_ = false; // the peer has begun a record
 
     std::shared_ptr<stream_user> reader_;
     asio::mutable_buffer into_;
@@ -111,6 +117,7 @@ class tls_stream final : public byte_stream {
         connection_->write(from, std::move(user));
     }
     std::size_t unsent() noexcept override { return connection_->unsent(); }
+    std::size_t buffered() const noexcept override { return connection_->buffered(); }
     void shutdown_send() noexcept override { connection_->shutdown_send(); }
     void close() noexcept override { connection_->close(); }
     bool hung_up() noexcept override { return connection_->hung_up(); }

@@ -199,6 +199,57 @@ TEST_CASE("who stalls in the handshake is closed after five seconds and keeps no
     });
 }
 
+TEST_CASE("a handshake that ends just within its time is one like any other") {
+    run([]() -> awaitable<void> {
+        encrypted_site s(co_await this_coro::executor);
+        s.serve();
+        const auto at = url::parse(alpha);
+        auto bytes = co_await connect_stream(at);
+        raw_tls_peer slow(std::move(bytes), false, [](SSL_CTX*) {});
+        SSL_do_handshake(slow.ssl());
+        co_await slow.send();
+        co_await sleep_for(4'999ms);
+        CHECK(co_await slow.shake() == "");
+        co_await sleep_for(1s); // the time of the handshake counts no more
+        CHECK(s.failures.empty());
+        REQUIRE(s.peers.size() == 1);
+        CHECK(s.peers[0].tls->version == "TLSv1.3");
+        co_await slow.write(
+            testing::frame(R"({"call": {"funcname": "add", "arguments": [2, 3]}})"));
+        const auto answer = co_await slow.read();
+        CHECK(answer == testing::frame(R"({"reply": 5})"));
+        slow.stream().close();
+        co_await s.end();
+    });
+}
+
+TEST_CASE("a peer that reads nothing is given up in time although it asks for new keys") {
+    run([]() -> awaitable<void> {
+        encrypted_site s(co_await this_coro::executor);
+        std::string why;
+        s.options.on_disconnected = [&](const peer_info&, const rpc_error& e) { why = e.detail(); };
+        service large("");
+        large.on(method<std::string()>{"large", {}}, [] { return std::string(3'000'000, 'x'); });
+        s.serve(alpha, large);
+        const auto at = url::parse(alpha);
+        auto bytes = co_await connect_stream(at);
+        raw_tls_peer deaf(std::move(bytes), false, [](SSL_CTX*) {});
+        CHECK(co_await deaf.shake() == "");
+        co_await deaf.write(testing::frame(R"({"call": {"funcname": "large", "arguments": []}})"));
+        auto& time = oocrpc::clock::of(s.ex);
+        const auto begin = time.now();
+        while (why.empty() && time.now() - begin < 100s) {
+            SSL_key_update(deaf.ssl(), SSL_KEY_UPDATE_REQUESTED);
+            SSL_do_handshake(deaf.ssl());
+            co_await deaf.send();
+            co_await sleep_for(1s);
+        }
+        CHECK(why == "the peer has read nothing for 30000 ms");
+        CHECK(time.now() - begin <= 38s);
+        co_await s.end();
+    });
+}
+
 TEST_CASE("the time for a handshake is what the limits say, at either end") {
     run([]() -> awaitable<void> {
         encrypted_site s(co_await this_coro::executor);

@@ -3,6 +3,8 @@
 
 #include <fstream>
 
+#include <sys/stat.h>
+
 #include <asio/error.hpp>
 
 #include <oocrpc/error.hpp>
@@ -57,6 +59,13 @@ std::string pattern(std::size_t size) {
     return text;
 }
 
+/// A message of MongoDB's of that length, or its beginning.
+std::string message_of_mongodb(std::size_t size) {
+    std::string text = pattern(size);
+    for (int i = 0; i < 4; ++i, size >>= 8) text[i] = static_cast<char>(size);
+    return text;
+}
+
 awaitable<std::string> read_all(byte_peer& from, std::size_t size) {
     std::string all;
     while (all.size() < size) {
@@ -65,6 +74,11 @@ awaitable<std::string> read_all(byte_peer& from, std::size_t size) {
         all += more;
     }
     co_return all;
+}
+
+awaitable<void> read_to_end(byte_peer& from) {
+    while (!(co_await from.read()).empty()) {
+    }
 }
 
 awaitable<void> write_to(byte_peer& to, std::string text, bool& written) {
@@ -363,36 +377,34 @@ class reluctant final : public byte_stream {
 };
 
 TEST_CASE("a peer that asks for new keys again and again, and does not read them, is cut off") {
-    run([]() -> awaitable<void> {
-        const auto ex = co_await this_coro::executor;
-        const site s;
-        const auto server = s.server();
-        tls_pair c;
-        co_await c.open();
-        raw_tls_peer client(std::move(c.there), false, [](SSL_CTX*) {});
-        auto below = std::make_unique<reluctant>(std::move(c.here));
-        auto& wire = *below;
-        c.here = std::move(below);
-        spawned accepting(ex, c.accept(server));
-        CHECK(co_await client.shake() == "");
-        co_await settle();
-        wire.stuck = true;
-        byte_peer here(std::move(c.here));
-        std::error_code why;
-        auto read = [&]() -> awaitable<void> {
-            co_await here.read();
-            why = here.error();
-        };
-        spawned reading(ex, read());
-        for (int i = 0; i < 400 && !reading.done; ++i) {
-            SSL_key_update(client.ssl(), SSL_KEY_UPDATE_REQUESTED);
-            co_await client.shake();
+    for (const bool with_data : {false, true}) // so that no read comes without bytes
+        run([with_data]() -> awaitable<void> {
+            const auto ex = co_await this_coro::executor;
+            const site s;
+            const auto server = s.server();
+            tls_pair c;
+            co_await c.open();
+            raw_tls_peer client(std::move(c.there), false, [](SSL_CTX*) {});
+            auto below = std::make_unique<reluctant>(std::move(c.here));
+            auto& wire = *below;
+            c.here = std::move(below);
+            spawned accepting(ex, c.accept(server));
+            CHECK(co_await client.shake() == "");
             co_await settle();
-        }
-        CHECK(why.message() == "TLS: the peer does not read what it asks for");
-        here.stream().close();
-        co_await settle();
-    });
+            wire.stuck = true;
+            byte_peer here(std::move(c.here));
+            spawned reading(ex, read_to_end(here));
+            for (int i = 0; i < 400 && !reading.done; ++i) {
+                SSL_key_update(client.ssl(), SSL_KEY_UPDATE_REQUESTED);
+                SSL_do_handshake(client.ssl());
+                if (with_data) SSL_write(client.ssl(), "x", 1);
+                co_await client.send();
+                co_await settle();
+            }
+            CHECK(here.error().message() == "TLS: the peer does not read what it asks for");
+            here.stream().close();
+            co_await settle();
+        });
 }
 
 TEST_CASE("a connection that ends without TLS's word for it is no end of the stream") {
@@ -441,8 +453,10 @@ TEST_CASE("what is no TLS is told apart, in what is said of it") {
     CHECK(outcome("hello") == "TLS: the peer does not speak TLS");
     CHECK(outcome("\x16\x03\x01\xff\xff garbage"s) == "TLS: packet length too long");
     CHECK(outcome("\x16\x03\x01\0\x05\x01\0\0\x01\x41"s) == "TLS: length too short");
+    CHECK(outcome("\x16\x03\0\0\x05\x01\0\0\x01\x41"s) == "TLS: length too short");
     CHECK(outcome("\x15\x03\x01\0\x02\x02\x28"s) == "TLS: unexpected message");
     CHECK(outcome("\x16\x03"s) == "TLS: the peer closed the connection");
+    CHECK(outcome(message_of_mongodb(0x116)) == "TLS: the peer does not speak TLS");
     CHECK(outcome("") == "TLS: the peer closed the connection");
 }
 
@@ -492,12 +506,43 @@ TEST_CASE("plain peers are let in where that is asked for, and lose no byte") {
     });
 }
 
-TEST_CASE("a session is resumed, with the certificate that the client has shown") {
+TEST_CASE("a plain message is no TLS because its length begins with the same byte") {
+    for (const std::size_t split : {0, 1})
+        for (const auto size : {0x115, 0x116, 0x215, 0x1616, 0x315, 0x316}) {
+            CAPTURE(size);
+            run([&](memory_network& net) -> awaitable<void> {
+                const auto ex = co_await this_coro::executor;
+                site s;
+                s.serving.plain = plain_peers::accepted;
+                const auto server = s.server();
+                tls_pair c;
+                co_await c.open();
+                net.host("alpha").split(split);
+                byte_peer there(std::move(c.there));
+                spawned accepting(ex, c.accept(server));
+                const auto text = message_of_mongodb(size);
+                auto copy = text;
+                co_await there.write(std::move(copy));
+                co_await settle();
+                REQUIRE(accepting.done);
+                REQUIRE(c.server_error == "");
+                CHECK(!c.here->tls());
+                byte_peer here(std::move(c.here));
+                CHECK(co_await read_all(here, text.size()) == text);
+                tls_pair d; // nor is TLS, byte by byte, anything else
+                co_await d.open();
+                const auto client = s.client();
+                co_await d.shake(server, client);
+                REQUIRE(d.server_error + d.client_error == "");
+                CHECK(d.here->tls());
+            });
+        }
+}
+
+TEST_CASE("a session is resumed with the server and the files that gave it, and no others") {
     run([]() -> awaitable<void> {
         site s;
-        s.ask_clients(client_certificates::required);
-        const auto own = s.ca.issue({.subject = "ada"});
-        const auto client = client_of(s.ca.ca(), own->path());
+        const auto client = s.client();
         tls_server server(s.serving);
         for (const bool resumed : {false, true, true}) {
             tls_pair c;
@@ -507,12 +552,11 @@ TEST_CASE("a session is resumed, with the certificate that the client has shown"
             REQUIRE(c.server_error + c.client_error == "");
             CHECK(c.here->tls()->resumed == resumed);
             CHECK(c.there->tls()->resumed == resumed);
-            CHECK(c.here->tls()->subject == "CN=ada");
+            CHECK(c.there->tls()->subject == "CN=server");
             byte_peer here(std::move(c.here)), there(std::move(c.there));
             CHECK(co_await here.write("ticket"));
             CHECK(co_await there.read() == "ticket");
         }
-        // Another server's session is not offered, and other files of this one know it no more.
         tls_pair elsewhere;
         co_await elsewhere.open();
         co_await elsewhere.shake(server, client);
@@ -525,39 +569,119 @@ TEST_CASE("a session is resumed, with the certificate that the client has shown"
         co_await later.shake(server, client);
         CHECK(later.server_error == "");
         CHECK(!later.here->tls()->resumed);
-        CHECK(later.here->tls()->subject == "CN=ada");
     });
 }
 
-TEST_CASE("with TLS 1.2 a session is resumed as well, with the client's certificate") {
-    run([]() -> awaitable<void> {
+/// A client that connects twice, and offers the session of its first connection with the second.
+struct returning_client {
+    explicit returning_client(int v) : version(v) {}
+    ~returning_client() { SSL_SESSION_free(session); }
+
+    /// Where it says so, the server's end is in `c` then.
+    awaitable<void> connect(tls_pair& c, const tls_server& server, std::string certificate) {
         const auto ex = co_await this_coro::executor;
-        site s;
-        s.ask_clients(client_certificates::required);
-        const auto own = s.ca.issue({.subject = "ada"});
-        const auto server = s.server();
-        SSL_SESSION* session = nullptr;
-        for (const bool resumed : {false, true}) {
-            tls_pair c;
-            co_await c.open();
-            raw_tls_peer client(std::move(c.there), false, [&](SSL_CTX* x) {
-                SSL_CTX_set_max_proto_version(x, TLS1_2_VERSION);
-                SSL_CTX_use_certificate_file(x, own->path().c_str(), SSL_FILETYPE_PEM);
-                SSL_CTX_use_PrivateKey_file(x, own->path().c_str(), SSL_FILETYPE_PEM);
+        co_await c.open();
+        raw_tls_peer client(std::move(c.there), false, [&](SSL_CTX* x) {
+            SSL_CTX_set_max_proto_version(x, version);
+            if (certificate.empty()) return;
+            SSL_CTX_use_certificate_file(x, certificate.c_str(), SSL_FILETYPE_PEM);
+            SSL_CTX_use_PrivateKey_file(x, certificate.c_str(), SSL_FILETYPE_PEM);
+        });
+        if (session) SSL_set_session(client.ssl(), session);
+        spawned accepting(ex, c.accept(server));
+        co_await client.shake();
+        co_await settle();
+        REQUIRE(accepting.done);
+        if (!c.server_error.empty()) co_return;
+        info = *c.here->tls();
+        byte_peer here(std::move(c.here));
+        CHECK(co_await here.write("ticket"));
+        CHECK(co_await client.read() == "ticket");
+        if (!session) session = SSL_get1_session(client.ssl());
+        SSL_shutdown(client.ssl());
+    }
+
+    const int version;
+    SSL_SESSION* session = nullptr;
+    tls_info info;
+};
+
+TEST_CASE("either version resumes a session") {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION})
+        run([version]() -> awaitable<void> {
+            const site s;
+            const auto server = s.server();
+            returning_client client(version);
+            for (const bool resumed : {false, true}) {
+                tls_pair c;
+                co_await client.connect(c, server, "");
+                CHECK(c.server_error == "");
+                CHECK(client.info.version == (version == TLS1_2_VERSION ? "TLSv1.2" : "TLSv1.3"));
+                CHECK(client.info.resumed == resumed);
+            }
+        });
+}
+
+TEST_CASE("a client's certificate counts for the connection that it was shown on, and no other") {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION})
+        for (const auto how : {client_certificates::optional, client_certificates::required})
+            run([version, how]() -> awaitable<void> {
+                site s;
+                s.ask_clients(how);
+                const auto own = s.ca.issue({.subject = "ada"});
+                const auto old = s.ca.issue({.subject = "ada", .from = -7200, .until = -3600});
+                const auto server = s.server();
+                returning_client client(version);
+                tls_pair c, d, e;
+                co_await client.connect(c, server, own->path());
+                CHECK(c.server_error == "");
+                CHECK(client.info.subject == "CN=ada");
+                // As after an hour in which it has expired.
+                co_await client.connect(d, server, old->path());
+                CHECK(d.server_error ==
+                      "TLS: the certificate is not accepted: certificate has expired");
+                co_await client.connect(e, server, "");
+                if (how == client_certificates::required) {
+                    CHECK(e.server_error == "TLS: peer did not return a certificate");
+                } else {
+                    CHECK(e.server_error == "");
+                    CHECK(client.info.subject == "");
+                    CHECK(!client.info.resumed);
+                }
             });
-            if (session) SSL_set_session(client.ssl(), session);
-            spawned accepting(ex, c.accept(server));
-            CHECK(co_await client.shake() == "");
-            co_await settle();
-            REQUIRE(c.server_error == "");
-            CHECK(c.here->tls()->version == "TLSv1.2");
-            CHECK(c.here->tls()->resumed == resumed);
-            CHECK(c.here->tls()->subject == "CN=ada");
-            if (!session) session = SSL_get1_session(client.ssl());
-            SSL_shutdown(client.ssl());
-        }
-        SSL_SESSION_free(session);
-    });
+}
+
+TEST_CASE("a client resumes no session of a server whose certificate is not valid now") {
+    for (const long from : {-7200, -1800, 1800}) // and an hour from then
+        run([from]() -> awaitable<void> {
+            const auto ex = co_await this_coro::executor;
+            const site s;
+            const bool valid = from == -1800;
+            const auto shown = s.ca.issue({.from = from, .until = from + 3600});
+            tls_client_options how;
+            how.ca = s.ca.ca();
+            how.allow_invalid_certificates = true; // as if it had been valid at first
+            const tls_client client(how);
+            for (const bool again : {false, true}) {
+                tls_pair c;
+                co_await c.open();
+                c.at.port = 1;
+                raw_tls_peer server(std::move(c.here), true, [&](SSL_CTX* x) {
+                    SSL_CTX_use_certificate_file(x, shown->path().c_str(), SSL_FILETYPE_PEM);
+                    SSL_CTX_use_PrivateKey_file(x, shown->path().c_str(), SSL_FILETYPE_PEM);
+                    std::string keys = pattern(80); // of tickets, the same for both
+                    SSL_CTX_set_tlsext_ticket_keys(x, keys.data(), keys.size());
+                });
+                spawned connecting(ex, c.connect(client));
+                CHECK(co_await server.shake() == "");
+                co_await settle();
+                REQUIRE(c.client_error == "");
+                CHECK(c.there->tls()->resumed == (again && valid));
+                byte_peer there(std::move(c.there));
+                co_await server.write("ticket");
+                CHECK(co_await there.read() == "ticket");
+            }
+        });
 }
 
 TEST_CASE("large amounts go both ways at once, over links of all kinds") {
@@ -622,6 +746,30 @@ TEST_CASE("a socket that takes a part gets all of it once, in order") {
         while (!writing.done) co_await settle();
         CHECK(written);
         from->close();
+    });
+}
+
+TEST_CASE("what a stream holds in memory can be asked for") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        const site s;
+        const auto server = s.server();
+        const auto client = s.client();
+        tls_pair c;
+        co_await c.open();
+        co_await c.shake(server, client);
+        byte_peer here(std::move(c.here)), there(std::move(c.there));
+        CHECK(here.stream().buffered() <= 8192);
+        bool written = false;
+        spawned writing(ex, write_to(here, pattern(5'000'000), written));
+        co_await settle();
+        CHECK(!writing.done);
+        CHECK(here.stream().buffered() >= (64 << 10));
+        CHECK(here.stream().buffered() < (256 << 10));
+        CHECK((co_await read_all(there, 5'000'000) == pattern(5'000'000)));
+        co_await settle();
+        CHECK(writing.done);
+        CHECK(here.stream().buffered() <= 8192);
     });
 }
 
@@ -807,6 +955,13 @@ TEST_CASE("what is wrong with which file is said") {
     CHECK(with(old->path()).starts_with("the certificate '" + old->path() + "' has expired on 2"));
     CHECK(
         with(early->path()).starts_with("the certificate '" + early->path() + "' is valid from 2"));
+    const auto open = s.ca.issue({});
+    ::chmod(open->path().c_str(), 0640);
+    CHECK(with(open->path()) == "");
+    ::chmod(open->path().c_str(), 0644);
+    CHECK(with(open->path()) == "every user of this machine can read the key '" + open->path() +
+                                    "' (its mode is 644): chmod o= it");
+    CHECK(with(open->path(), good->path()).starts_with("the key")); // not read for a key
     tls_server_options asking;
     asking.certificate = good->path();
     asking.clients = client_certificates::optional;

@@ -39,6 +39,8 @@ class byte_stream {
     /// Bytes that were written and that the peer has not taken yet, as far as can be told; what
     /// counts is whether they become fewer.
     virtual std::size_t unsent() noexcept { return 0; }
+    /// Bytes of memory that it holds for what it has read and what it is to write.
+    virtual std::size_t buffered() const noexcept { return 0; }
     /// Ends the sending half, while no write is under way: the peer reads the end of the stream,
     /// and what it sends is still read here.
     virtual void shutdown_send() noexcept = 0;

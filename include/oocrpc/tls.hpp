@@ -17,7 +17,8 @@ class tls_sessions;
 } // namespace detail
 
 // TLS 1.2 and 1.3 (RFC 5246, RFC 8446) by OpenSSL, with AEAD suites and forward secrecy only,
-// without renegotiation and compression. Sessions are resumed by tickets.
+// without renegotiation and compression. Sessions are resumed by tickets, where clients are not
+// asked for certificates.
 
 /// The server's end of TLS: its certificate, and what it asks of clients.
 ///
