@@ -5,6 +5,7 @@
 #include "../lib/protocols.hpp"
 
 #include <oocrpc/built_in.hpp>
+#include <oocrpc/when.hpp>
 
 using namespace oocrpc;
 using namespace oocrpc::test;
@@ -112,17 +113,65 @@ TEST_CASE("a login that fails ends the one before it, and the third failure the 
         CHECK(in == failed);
         std::string five = co_await call_add(p);
         CHECK(five == not_yet);
-        in = co_await log_in(p, "ada", "ada"); // begins to count anew
+        in = co_await log_in(p, "ada", "ada"); // who has an account does not guess for ever
         CHECK(in == "ok");
-        for (int i = 0; i < 3; ++i) {
+        for (int i = 0; i < 2; ++i) {
             in = co_await log_in(p, "bob", "x");
             CHECK(in == failed);
         }
-        co_await sleep_for(std::chrono::seconds(1));
+        co_await settle();
         five = co_await call_add(p);
         CHECK(five.starts_with("unavailable"));
     });
-    CHECK(g.attempts.size() == 6);
+    CHECK(g.attempts.size() == 5);
+}
+
+TEST_CASE("logins that were sent before the third failure was answered are not looked at") {
+    const auto attempts = [](std::string method, json arguments) {
+        guarded g;
+        auto o = g.options();
+        o.on_behalf_of =
+            std::make_shared<const peer_info>(peer_info{"192.0.2.1:7", "oocrpc", "", encrypted()});
+        const auto flood = [&](peer& p) -> awaitable<void> {
+            std::vector<awaitable<std::string>> all;
+            for (int i = 0; i < 32; ++i) all.push_back(outcome(p, method, arguments));
+            auto answers = co_await when_all(std::move(all));
+            for (std::size_t i = 0; i < 3; ++i) CHECK(answers[i].value() == failed);
+            for (const auto& a : answers)
+                CHECK((a.value() == failed || a.value().starts_with("unavailable")));
+            const auto late = co_await outcome(p, "oocrpc.ping");
+            CHECK(late.starts_with("unavailable"));
+        };
+        serving(g.serve(), flood, std::move(o));
+        return g.attempts.size();
+    };
+    using namespace std::string_literals;
+    CHECK(attempts("oocrpc.sasl_start", json::array({"SCRAM-SHA-512", ""})) == 3);
+    CHECK(attempts("oocrpc.sasl_start", json::array({"PLAIN", "\0ada\0x"s})) == 3);
+    CHECK(attempts("oocrpc.sasl_continue", json::array({"c=biws"})) == 3);
+}
+
+TEST_CASE("a name that nobody can have is refused, and does not fill the log") {
+    using namespace std::string_literals;
+    const std::string name(1025, 'x');
+    for (const auto& [mechanism, payload] :
+         {std::pair("PLAIN"s, "\0"s + name + "\0x"s),
+          std::pair("SCRAM-SHA-256"s, "n,,n=" + name + ",r=abc"s)}) {
+        guarded g;
+        auto o = g.options();
+        o.on_behalf_of =
+            std::make_shared<const peer_info>(peer_info{"192.0.2.1:7", "oocrpc", "", encrypted()});
+        serving(
+            g.serve(),
+            [&](peer& p) -> awaitable<void> {
+                json arguments = json::array({mechanism, payload});
+                const auto got = co_await outcome(p, "oocrpc.sasl_start", std::move(arguments));
+                CHECK(got == failed);
+            },
+            std::move(o));
+        CHECK(g.attempts ==
+              std::vector<std::string>{mechanism + " : the name is longer than any user's"});
+    }
 }
 
 TEST_CASE("messages of a login out of their order, or none at all, are failures") {
