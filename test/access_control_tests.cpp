@@ -2,9 +2,11 @@
 #include "support/served.hpp"
 #include "support/users.hpp"
 
+#include "../lib/log_in.hpp"
 #include "../lib/protocols.hpp"
 
 #include <oocrpc/built_in.hpp>
+#include <oocrpc/client_login.hpp>
 #include <oocrpc/when.hpp>
 
 using namespace oocrpc;
@@ -172,6 +174,36 @@ TEST_CASE("a name that nobody can have is refused, and does not fill the log") {
         CHECK(g.attempts ==
               std::vector<std::string>{mechanism + " : the name is longer than any user's"});
     }
+}
+
+TEST_CASE("a client that names its user shows with a certificate that it is that one") {
+    const auto log_in_as = [](std::string user) {
+        guarded g;
+        std::string got = "ok";
+        run([&]() -> awaitable<void> {
+            auto o = g.options();
+            o.on_behalf_of = std::make_shared<const peer_info>(
+                peer_info{"192.0.2.1:7", "oocrpc", "", encrypted("CN=cy,O=Ltd")});
+            connection_options ours;
+            linked w(co_await this_coro::executor, nullptr, g.serve(), std::move(ours),
+                     std::move(o));
+            auto as = std::make_shared<client_login>();
+            as->user = std::move(user);
+            as->mechanism = "MONGODB-X509";
+            try {
+                co_await detail::log_in(w.a, as, call_deadline());
+            } catch (const rpc_error& e) {
+                got = e.what();
+            }
+            co_await w.close();
+        });
+        return got;
+    };
+    CHECK(log_in_as("CN=cy,O=Ltd") == "ok");
+    CHECK(log_in_as("") == "ok");
+    CHECK(log_in_as("ada") ==
+          "unauthenticated: the login of 'ada' by MONGODB-X509 failed: the server says "
+          "unauthenticated: authentication failed");
 }
 
 TEST_CASE("messages of a login out of their order, or none at all, are failures") {
