@@ -80,7 +80,8 @@ void require_listener(const url& at) {
 handler serving(handler inner, std::shared_ptr<call_registry> registry,
                 std::shared_ptr<const access_control> access) {
     if (access) inner = logged_in_first(authorised(std::move(inner), access), access);
-    return mongodb::answer_commands(std::move(inner), std::move(registry), {}, std::move(access));
+    auto all = mongodb::answer_commands(std::move(inner), std::move(registry), {}, access);
+    return access ? with_tokens(std::move(all), std::move(access)) : std::move(all);
 }
 
 bool reserved(std::string_view method) noexcept {

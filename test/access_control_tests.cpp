@@ -176,6 +176,33 @@ TEST_CASE("a name that nobody can have is refused, and does not fill the log") {
     }
 }
 
+TEST_CASE("of the service oocrpc only what everybody may call is everybody's") {
+    guarded g;
+    std::vector<std::string> reached;
+    auto inner = [demo = handler(make_demo()), &reached](context& c, message&& call) {
+        reached.emplace_back(call.method);
+        return demo(c, std::move(call));
+    };
+    serving(
+        g.serve(inner),
+        [&](peer& p) -> awaitable<void> {
+            const auto in = co_await log_in(p, "bob", "bob");
+            CHECK(in == "ok");
+            for (const std::string other :
+                 {"oocrpc.$cmd", "oocrpc.dropDatabase", "oocrpc.", "oocrpc.pinga"}) {
+                const auto got = co_await outcome(p, other);
+                CHECK(got == "permission_denied: '" + other + "' is not allowed to this user");
+            }
+            CHECK(reached.empty());
+            for (const auto* open : {"oocrpc.ping", "oocrpc.hello", "oocrpc.list"}) {
+                const auto got = co_await outcome(p, open);
+                CHECK_MESSAGE(got.find("denied") == got.npos, got);
+            }
+            CHECK(reached.size() == 3);
+        },
+        g.options());
+}
+
 TEST_CASE("a client that names its user shows with a certificate that it is that one") {
     const auto log_in_as = [](std::string user) {
         guarded g;
@@ -312,15 +339,30 @@ TEST_CASE("a token makes one call its owner's") {
     CHECK(seen[0] == metadata{{"other", "stays"}}); // what opened the door goes no further
 }
 
-TEST_CASE("tokens are refused where nobody can tell whose they are") {
+TEST_CASE("where nobody can tell whose a token is, it goes on to the handler behind a login") {
     guarded g;
-    g.with_peer([&](peer& p) -> awaitable<void> {
-        call_options o;
-        o.meta.set("authorization", "Bearer ada");
-        json two = json::array({2, 3});
-        const auto got = co_await outcome(p, "add", two, std::move(o));
-        CHECK(got == "unauthenticated: the token is not valid");
-    });
+    std::vector<metadata> seen;
+    auto inner = [demo = handler(make_demo()), &seen](context& c, message&& call) {
+        seen.push_back(c.meta());
+        return demo(c, std::move(call));
+    };
+    serving(
+        g.serve(inner),
+        [&](peer& p) -> awaitable<void> {
+            call_options o;
+            o.meta.set("authorization", "Bearer ada");
+            json two = json::array({2, 3});
+            std::string got = co_await outcome(p, "add", two, o);
+            CHECK(got == not_yet);
+            co_await log_in(p, "bob", "bob");
+            got = co_await outcome(p, "add", two, o);
+            CHECK(got == "5");
+            got = co_await outcome(p, "slow", nullptr, o);
+            CHECK(got == "permission_denied: 'slow' is not allowed to this user");
+        },
+        g.options());
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0] == metadata{{"authorization", "Bearer ada"}});
 }
 
 TEST_CASE("users who are replaced keep their connection and have the new rights") {
@@ -338,6 +380,10 @@ TEST_CASE("users who are replaced keep their connection and have the new rights"
         g.access->replace(without);
         five = co_await call_add(p);
         CHECK(five == "permission_denied: 'add' is not allowed to this user");
+        for (const std::string open : {"oocrpc.list", "oocrpc.describe"}) {
+            const auto got = co_await outcome(p, open);
+            CHECK(got == "permission_denied: '" + open + "' is not allowed to this user");
+        }
         const auto in = co_await log_in(p, "bob", "bob");
         CHECK(in == failed);
     });
