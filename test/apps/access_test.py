@@ -104,20 +104,24 @@ def a_reload_brings_new_users_and_new_rights_to_connections_that_stay():
 
 
 def who_is_removed_has_no_rights_while_components_drain():
-    tree = '[[component]]\nplugin = "demo"\nlisten = "oocrpc://127.0.0.1:0"\n{}\n'
+    def tree(*drains):
+        return '[host]\nusers = "users.toml"\n' + "".join(
+            f'[[component]]\nname = "{name}"\nplugin = "demo"\nlisten = "{ANY}"\n{more}'
+            for name, more in (("stays", ""), ("drains", "".join(drains))))
     with users() as where:
-        where.write("app.toml", 'users = "users.toml"\n' + tree.format(""))
+        where.write("app.toml", tree())
         with where.foreground("--config", "app.toml") as d:
-            with client(d.urls[0]) as slow, client(d.urls[0]) as c:
-                for one in slow, c:
+            with client(d.urls[0]) as c, client(d.urls[1]) as slow:
+                for one in c, slow:
                     log_in(one, "ada", "secret one")
                 slow.send("demo.sleep_ms", 600000)
-                until(lambda: c.call("demo.stats")["in_flight"] > 1)
+                with client(d.urls[1]) as other:
+                    log_in(other, "ada", "secret one")
+                    until(lambda: other.call("demo.stats")["in_flight"] > 1)
                 user(where, "remove", "ada")
-                where.write("app.toml", 'users = "users.toml"\n' +
-                            tree.format("max-in-flight = 1000"))
+                where.write("app.toml", tree("max-in-flight = 1000\n"))
                 d.kill(signal.SIGHUP)
-                until(lambda: refusal(lambda: c.call("demo.stats")) == "permission_denied")
+                until(lambda: refusal(lambda: c.call("demo.stats")) == "permission_denied", 10)
                 assert not d.entries("reloaded"), d.text_log()
             d.seen("reloaded")
 
