@@ -9,7 +9,12 @@
 namespace oocrpc {
 namespace {
 
-constexpr std::string_view built_in_prefix = "oocrpc.";
+constexpr std::string_view token_scheme = "Bearer "; // RFC 6750
+
+/// Before the login as well.
+bool is_open(std::string_view method) {
+    return method == built_in::hello.name() || method == built_in::ping.name();
+}
 
 template <class F, class R, class... A> handler typed(F f, const method<R(A...)>& m) {
     return detail::typed_handler<F, R, A...>(std::move(f), m);
@@ -38,30 +43,21 @@ struct gate {
     maybe_awaitable<message> operator()(context& c, message&& call) const {
         if (call.method == built_in::sasl_start.name()) return start(c, std::move(call));
         if (call.method == built_in::sasl_continue.name()) return go_on(c, std::move(call));
-        if (const auto* text = c.meta().find("authorization")) {
-            auto user = token_user(*text);
-            if (user.empty())
-                return message::error(0, errc::unauthenticated, "the token is not valid");
-            c.act_as(std::move(user));
-            c.forget_meta("authorization");
-        }
-        const bool open =
-            call.method == built_in::hello.name() || call.method == built_in::ping.name();
-        if (c.user().empty() && !open)
+        if (c.user().empty() && !is_open(call.method))
             return message::error(0, errc::unauthenticated,
                                   "'" + c.method() + "' is for users who have logged in");
         return inner(c, std::move(call));
     }
 
-    std::string token_user(std::string_view text) const {
-        constexpr std::string_view scheme = "Bearer "; // RFC 6750
-        return text.starts_with(scheme) ? access->user_of_token(text.substr(scheme.size()))
-                                        : std::string();
-    }
-
     handler inner, start, go_on;
     std::shared_ptr<const access_control> access;
 };
+
+bool may_call(const access_control& access, const context& c, std::string_view method) {
+    if (is_open(method)) return true;
+    const bool lists = method == built_in::list.name() || method == built_in::describe.name();
+    return lists ? is_somebody(access, c) : access.allows(c.user(), method);
+}
 
 } // namespace
 
@@ -70,10 +66,33 @@ handler logged_in_first(handler inner, std::shared_ptr<const access_control> acc
                context& c, message&& call) { return (*of)(c, std::move(call)); };
 }
 
+bool is_somebody(const access_control& access, const context& c) {
+    const auto& user = c.user();
+    const bool by_token = user != c.info().user;
+    return !user.empty() && (by_token || access.users()->find(user));
+}
+
+handler with_tokens(handler inner, std::shared_ptr<const access_control> access) {
+    if (!access->takes_tokens()) return inner;
+    return [inner = std::move(inner),
+            access = std::move(access)](context& c, message&& call) -> maybe_awaitable<message> {
+        if (const auto* text = c.meta().find("authorization")) {
+            std::string user;
+            if (text->starts_with(token_scheme))
+                user = access->user_of_token(std::string_view(*text).substr(token_scheme.size()));
+            if (user.empty())
+                return message::error(0, errc::unauthenticated, "the token is not valid");
+            c.act_as(std::move(user));
+            c.forget_meta("authorization");
+        }
+        return inner(c, std::move(call));
+    };
+}
+
 handler authorised(handler inner, std::shared_ptr<const access_control> access) {
     return [inner = std::move(inner),
             access = std::move(access)](context& c, message&& call) -> maybe_awaitable<message> {
-        if (!call.method.starts_with(built_in_prefix) && !access->allows(c.user(), call.method))
+        if (!may_call(*access, c, call.method))
             return message::error(0, errc::permission_denied,
                                   "'" + std::string(call.method) + "' is not allowed to this user");
         return inner(c, std::move(call));

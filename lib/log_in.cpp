@@ -10,10 +10,12 @@ namespace oocrpc::detail {
 namespace {
 
 constexpr auto by = scram::mechanism::sha_256;
+constexpr std::string_view x509 = "MONGODB-X509";
 
 [[noreturn]] void fail(const client_login& as, const std::string& why) {
+    const auto how = as.mechanism == x509 ? x509 : to_string(by);
     throw rpc_error(errc::unauthenticated,
-                    "the login of '" + as.user + "' by SCRAM-SHA-256 failed: " + why);
+                    "the login of '" + as.user + "' by " + std::string(how) + " failed: " + why);
 }
 
 [[noreturn]] void refused(const client_login& as, const rpc_error& e) {
@@ -42,11 +44,24 @@ std::string answer_to(const sasl_reply& step, scram::client& scram, const client
     return std::move(answer.message);
 }
 
+/// By the certificate that the server has seen: it is told whose it is to be.
+awaitable<void> log_in_by_certificate(peer server, std::shared_ptr<client_login> as,
+                                      call_deadline until) {
+    auto start = built_in::sasl_start.with(deadline::fixed(until));
+    auto only = server.call(std::move(start), std::string(x509), as->user);
+    const auto end = co_await step(as, std::move(only));
+    if (!end.done) fail(*as, "the server wants more than there is to say");
+}
+
 } // namespace
 
 awaitable<void> log_in(std::shared_ptr<connection> c, std::shared_ptr<client_login> as,
                        call_deadline until) {
     const peer server(std::move(c));
+    if (as->mechanism == x509) {
+        co_await log_in_by_certificate(server, as, until);
+        co_return;
+    }
     auto scram = as->begin(by);
     auto start = built_in::sasl_start.with(deadline::fixed(until));
     auto go_on = built_in::sasl_continue.with(deadline::fixed(until));

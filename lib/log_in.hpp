@@ -7,8 +7,8 @@
 
 namespace oocrpc::detail {
 
-/// Logs in by calls of the service `oocrpc`, SCRAM-SHA-256 (RFC 7677), on a connection that nobody
-/// else has yet.
+/// Logs in by calls of the service `oocrpc`, SCRAM-SHA-256 (RFC 7677) or with the certificate of
+/// the connection, on one that nobody else has yet.
 ///
 /// Throws `unauthenticated` with the reason where the server refuses or cannot show that it knows
 /// the password, and what a call throws whose answer does not come. The connection stays open.

@@ -54,7 +54,13 @@ void complete_mongodb(client_login& l, const url& to, bool certificate, std::str
         refuse("'" + l.mechanism + "' is no mechanism of a MongoDB client");
 }
 
-void complete_native(client_login& l) {
+void complete_native(client_login& l, bool certificate) {
+    // Without a password the certificate has to be that of the user.
+    if (certificate && !has_password(l) && (l.mechanism.empty() || l.mechanism == x509)) {
+        l.mechanism = x509;
+        l.password = nullptr;
+        return;
+    }
     if (l.mechanism.empty()) l.mechanism = to_string(scram::mechanism::sha_256);
     if (l.mechanism != to_string(scram::mechanism::sha_256))
         refuse("users log in by SCRAM-SHA-256, not by '" + l.mechanism + "'");
@@ -85,9 +91,7 @@ std::shared_ptr<client_login> login_for(const url& to, const client_options& opt
     if (to.protocol == "mongodb") {
         complete_mongodb(*l, to, certificate, std::move(source));
     } else {
-        // The server takes the name from the certificate.
-        if (!has_password(*l) && certificate) return nullptr;
-        complete_native(*l);
+        complete_native(*l, certificate);
     }
     return l;
 }

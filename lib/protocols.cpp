@@ -4,6 +4,7 @@
 #include "detecting_codec.hpp"
 #include "mongodb/command_names.hpp"
 #include "mongodb/commands.hpp"
+#include "mongodb/uri.hpp"
 #include "mongodb/uri_options.hpp"
 #include <oocrpc/mongodb_client_codec.hpp>
 #include <oocrpc/mongodb_server_codec.hpp>
@@ -64,10 +65,23 @@ std::unique_ptr<codec> server_codec(const url& at, const limits& limit) {
     unknown(at);
 }
 
+void require_listener(const url& at) {
+    const auto refuse = [&](const std::string& why) {
+        throw rpc_error(errc::invalid_argument, "'" + at.to_string() + "': " + why);
+    };
+    if (!at.user.empty())
+        refuse("a server listens for everybody, the URL of a listener names no user");
+    if (at.protocol == "mongodb") mongodb::read_options(at);
+    for (const auto& [name, value] : at.options)
+        if (!mongodb::asks_for_tls(name))
+            refuse("a listener has no option " + name + ", only tls=true and tls=false");
+}
+
 handler serving(handler inner, std::shared_ptr<call_registry> registry,
                 std::shared_ptr<const access_control> access) {
     if (access) inner = logged_in_first(authorised(std::move(inner), access), access);
-    return mongodb::answer_commands(std::move(inner), std::move(registry), {}, std::move(access));
+    auto all = mongodb::answer_commands(std::move(inner), std::move(registry), {}, access);
+    return access ? with_tokens(std::move(all), std::move(access)) : std::move(all);
 }
 
 bool reserved(std::string_view method) noexcept {

@@ -37,6 +37,10 @@ std::unique_ptr<codec> client_codec(const url& to, const limits& limit,
 /// protocol, the first bytes of a connection decide; others speak their own only.
 std::unique_ptr<codec> server_codec(const url& at, const limits& limit);
 
+/// Throws rpc_error(invalid_argument) where the URL says what a listener cannot do: it names a
+/// user, or has another option than the one that says whether it is encrypted.
+void require_listener(const url& at);
+
 /// `inner`, and around it what answers the protocols' own commands, which are no methods. With
 /// `access`, only who has logged in gets further, and `inner` gets the calls that are allowed.
 handler serving(handler inner, std::shared_ptr<call_registry> registry,

@@ -35,10 +35,7 @@ class server_core : public std::enable_shared_from_this<server_core> {
     }
 
     url listen(const url& at, const std::source_location& made) {
-        if (!at.user.empty())
-            throw rpc_error(errc::invalid_argument, "'" + at.to_string() +
-                                                        "': a server listens for everybody, the "
-                                                        "URL of a listener names no user");
+        protocols::require_listener(at);
         if (at.tls && !options_.tls)
             throw rpc_error(errc::invalid_argument, at.to_string() + ": TLS needs a certificate");
         listeners_.push_back(listener::open(executor_, at, options_.sharing, made));

@@ -14,7 +14,8 @@ namespace oocrpc {
 ///
 /// Names of mechanisms and messages are those of SASL (RFC 4422) and MongoDB's auth.md. Whatever
 /// goes wrong throws the same `unauthenticated`, and the log is told why; the connection is
-/// nobody's from then on, and after the third time it ends.
+/// nobody's from then on, and after the third time, whatever was between them, it ends. What it has
+/// sent by then is refused without a look at it.
 class server_login {
   public:
     /// What is sent back.
@@ -32,6 +33,7 @@ class server_login {
 
   private:
     step advance(const access_control& access, context& c, std::string_view payload);
+    bool claim(std::string_view name);
     std::string plain(const access_control& access, const context& c, std::string_view payload);
     std::string certificate(const access_control& access, const context& c,
                             std::string_view payload);

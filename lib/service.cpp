@@ -102,7 +102,9 @@ std::vector<method_description> service::table::describe() const {
 maybe_awaitable<message> service::operator()(context& c, message&& call) const {
     const auto at = table_->methods.find(call.method);
     if (at != table_->methods.end()) return at->second.serve(c, std::move(call));
-    if (table_->otherwise) return table_->otherwise(c, std::move(call));
+    // What a peer says to this end of its connection is nobody else's.
+    if (table_->otherwise && !call.method.starts_with(built_in_prefix))
+        return table_->otherwise(c, std::move(call));
     return no_such_method(c);
 }
 

@@ -35,9 +35,11 @@ bool is_pattern(std::string_view text) {
     return !text.empty() && text.find('*') == text.npos && !std::ranges::any_of(text, is_control);
 }
 
+/// Whole commands, `database.$cmd`, are all that a database behind a proxy can do.
 bool matches(std::string_view pattern, std::string_view method) {
     if (!pattern.ends_with('*')) return pattern == method;
-    return method.starts_with(pattern.substr(0, pattern.size() - 1));
+    if (pattern == "*") return true;
+    return method.starts_with(pattern.substr(0, pattern.size() - 1)) && !method.ends_with(".$cmd");
 }
 
 const scram::credentials* own(mechanism m, const user* u) {
@@ -113,6 +115,7 @@ scram::credentials user_store::credentials(mechanism m, std::string_view name) c
 std::vector<mechanism> user_store::mechanisms(std::string_view name) const {
     std::vector<mechanism> all;
     const auto* u = find(name);
+    if (u && u->credentials.empty()) u = nullptr; // it is not to be told from who is not there
     for (const auto m : {mechanism::sha_1, mechanism::sha_256}) {
         std::size_t have = 0;
         for (const auto& [iterations, count] : iterations_[static_cast<std::size_t>(m)])

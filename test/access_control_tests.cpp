@@ -2,9 +2,12 @@
 #include "support/served.hpp"
 #include "support/users.hpp"
 
+#include "../lib/log_in.hpp"
 #include "../lib/protocols.hpp"
 
 #include <oocrpc/built_in.hpp>
+#include <oocrpc/client_login.hpp>
+#include <oocrpc/when.hpp>
 
 using namespace oocrpc;
 using namespace oocrpc::test;
@@ -112,17 +115,122 @@ TEST_CASE("a login that fails ends the one before it, and the third failure the 
         CHECK(in == failed);
         std::string five = co_await call_add(p);
         CHECK(five == not_yet);
-        in = co_await log_in(p, "ada", "ada"); // begins to count anew
+        in = co_await log_in(p, "ada", "ada"); // who has an account does not guess for ever
         CHECK(in == "ok");
-        for (int i = 0; i < 3; ++i) {
+        for (int i = 0; i < 2; ++i) {
             in = co_await log_in(p, "bob", "x");
             CHECK(in == failed);
         }
-        co_await sleep_for(std::chrono::seconds(1));
+        co_await settle();
         five = co_await call_add(p);
         CHECK(five.starts_with("unavailable"));
     });
-    CHECK(g.attempts.size() == 6);
+    CHECK(g.attempts.size() == 5);
+}
+
+TEST_CASE("logins that were sent before the third failure was answered are not looked at") {
+    const auto attempts = [](std::string method, json arguments) {
+        guarded g;
+        auto o = g.options();
+        o.on_behalf_of =
+            std::make_shared<const peer_info>(peer_info{"192.0.2.1:7", "oocrpc", "", encrypted()});
+        const auto flood = [&](peer& p) -> awaitable<void> {
+            std::vector<awaitable<std::string>> all;
+            for (int i = 0; i < 32; ++i) all.push_back(outcome(p, method, arguments));
+            auto answers = co_await when_all(std::move(all));
+            for (std::size_t i = 0; i < 3; ++i) CHECK(answers[i].value() == failed);
+            for (const auto& a : answers)
+                CHECK((a.value() == failed || a.value().starts_with("unavailable")));
+            const auto late = co_await outcome(p, "oocrpc.ping");
+            CHECK(late.starts_with("unavailable"));
+        };
+        serving(g.serve(), flood, std::move(o));
+        return g.attempts.size();
+    };
+    using namespace std::string_literals;
+    CHECK(attempts("oocrpc.sasl_start", json::array({"SCRAM-SHA-512", ""})) == 3);
+    CHECK(attempts("oocrpc.sasl_start", json::array({"PLAIN", "\0ada\0x"s})) == 3);
+    CHECK(attempts("oocrpc.sasl_continue", json::array({"c=biws"})) == 3);
+}
+
+TEST_CASE("a name that nobody can have is refused, and does not fill the log") {
+    using namespace std::string_literals;
+    const std::string name(1025, 'x');
+    for (const auto& [mechanism, payload] :
+         {std::pair("PLAIN"s, "\0"s + name + "\0x"s),
+          std::pair("SCRAM-SHA-256"s, "n,,n=" + name + ",r=abc"s)}) {
+        guarded g;
+        auto o = g.options();
+        o.on_behalf_of =
+            std::make_shared<const peer_info>(peer_info{"192.0.2.1:7", "oocrpc", "", encrypted()});
+        serving(
+            g.serve(),
+            [&](peer& p) -> awaitable<void> {
+                json arguments = json::array({mechanism, payload});
+                const auto got = co_await outcome(p, "oocrpc.sasl_start", std::move(arguments));
+                CHECK(got == failed);
+            },
+            std::move(o));
+        CHECK(g.attempts ==
+              std::vector<std::string>{mechanism + " : the name is longer than any user's"});
+    }
+}
+
+TEST_CASE("of the service oocrpc only what everybody may call is everybody's") {
+    guarded g;
+    std::vector<std::string> reached;
+    auto inner = [demo = handler(make_demo()), &reached](context& c, message&& call) {
+        reached.emplace_back(call.method);
+        return demo(c, std::move(call));
+    };
+    serving(
+        g.serve(inner),
+        [&](peer& p) -> awaitable<void> {
+            const auto in = co_await log_in(p, "bob", "bob");
+            CHECK(in == "ok");
+            for (const std::string other :
+                 {"oocrpc.$cmd", "oocrpc.dropDatabase", "oocrpc.", "oocrpc.pinga"}) {
+                const auto got = co_await outcome(p, other);
+                CHECK(got == "permission_denied: '" + other + "' is not allowed to this user");
+            }
+            CHECK(reached.empty());
+            for (const auto* open : {"oocrpc.ping", "oocrpc.hello", "oocrpc.list"}) {
+                const auto got = co_await outcome(p, open);
+                CHECK_MESSAGE(got.find("denied") == got.npos, got);
+            }
+            CHECK(reached.size() == 3);
+        },
+        g.options());
+}
+
+TEST_CASE("a client that names its user shows with a certificate that it is that one") {
+    const auto log_in_as = [](std::string user) {
+        guarded g;
+        std::string got = "ok";
+        run([&]() -> awaitable<void> {
+            auto o = g.options();
+            o.on_behalf_of = std::make_shared<const peer_info>(
+                peer_info{"192.0.2.1:7", "oocrpc", "", encrypted("CN=cy,O=Ltd")});
+            connection_options ours;
+            linked w(co_await this_coro::executor, nullptr, g.serve(), std::move(ours),
+                     std::move(o));
+            auto as = std::make_shared<client_login>();
+            as->user = std::move(user);
+            as->mechanism = "MONGODB-X509";
+            try {
+                co_await detail::log_in(w.a, as, call_deadline());
+            } catch (const rpc_error& e) {
+                got = e.what();
+            }
+            co_await w.close();
+        });
+        return got;
+    };
+    CHECK(log_in_as("CN=cy,O=Ltd") == "ok");
+    CHECK(log_in_as("") == "ok");
+    CHECK(log_in_as("ada") ==
+          "unauthenticated: the login of 'ada' by MONGODB-X509 failed: the server says "
+          "unauthenticated: authentication failed");
 }
 
 TEST_CASE("messages of a login out of their order, or none at all, are failures") {
@@ -231,15 +339,30 @@ TEST_CASE("a token makes one call its owner's") {
     CHECK(seen[0] == metadata{{"other", "stays"}}); // what opened the door goes no further
 }
 
-TEST_CASE("tokens are refused where nobody can tell whose they are") {
+TEST_CASE("where nobody can tell whose a token is, it goes on to the handler behind a login") {
     guarded g;
-    g.with_peer([&](peer& p) -> awaitable<void> {
-        call_options o;
-        o.meta.set("authorization", "Bearer ada");
-        json two = json::array({2, 3});
-        const auto got = co_await outcome(p, "add", two, std::move(o));
-        CHECK(got == "unauthenticated: the token is not valid");
-    });
+    std::vector<metadata> seen;
+    auto inner = [demo = handler(make_demo()), &seen](context& c, message&& call) {
+        seen.push_back(c.meta());
+        return demo(c, std::move(call));
+    };
+    serving(
+        g.serve(inner),
+        [&](peer& p) -> awaitable<void> {
+            call_options o;
+            o.meta.set("authorization", "Bearer ada");
+            json two = json::array({2, 3});
+            std::string got = co_await outcome(p, "add", two, o);
+            CHECK(got == not_yet);
+            co_await log_in(p, "bob", "bob");
+            got = co_await outcome(p, "add", two, o);
+            CHECK(got == "5");
+            got = co_await outcome(p, "slow", nullptr, o);
+            CHECK(got == "permission_denied: 'slow' is not allowed to this user");
+        },
+        g.options());
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0] == metadata{{"authorization", "Bearer ada"}});
 }
 
 TEST_CASE("users who are replaced keep their connection and have the new rights") {
@@ -257,6 +380,10 @@ TEST_CASE("users who are replaced keep their connection and have the new rights"
         g.access->replace(without);
         five = co_await call_add(p);
         CHECK(five == "permission_denied: 'add' is not allowed to this user");
+        for (const std::string open : {"oocrpc.list", "oocrpc.describe"}) {
+            const auto got = co_await outcome(p, open);
+            CHECK(got == "permission_denied: '" + open + "' is not allowed to this user");
+        }
         const auto in = co_await log_in(p, "bob", "bob");
         CHECK(in == failed);
     });

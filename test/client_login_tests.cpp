@@ -95,6 +95,17 @@ TEST_CASE("the options of a client say who logs in where the URL does not") {
     CHECK(login("oocrpc://me@a:1") == "the user 'me' has no password");
     CHECK(login("oocrpc://me@a:1", with_password("")) == "the user 'me' has no password");
     CHECK(login("oocrpc://a:1") == "nobody");
+    // A certificate is whose the URL says, where that says anything.
+    client_options certified;
+    certified.tls.certificate = "cy.pem";
+    CHECK(login("oocrpc://a:1", certified, true) == "nobody");
+    CHECK(login("oocrpc://me@a:1", certified, true) == "me:none@ by MONGODB-X509");
+    auto both = certified;
+    both.password = std::make_shared<const secret>("pw");
+    CHECK(login("oocrpc://me@a:1", both, true) == "me:pw@ by SCRAM-SHA-256");
+    CHECK(login("oocrpc://me@a:1", certified) == "the user 'me' has no password");
+    certified.mechanism = "SCRAM-SHA-256";
+    CHECK(login("oocrpc://me@a:1", certified, true) == "the user 'me' has no password");
 }
 
 TEST_CASE("keys are kept of logins that succeeded, for each mechanism by itself") {

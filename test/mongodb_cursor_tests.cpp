@@ -453,6 +453,69 @@ TEST_CASE("a connection has a limited number of cursors, with limited memory") {
         how, options);
 }
 
+TEST_CASE("cursors count for the connection that has fetched from them last") {
+    mongodb::command_options how;
+    how.most_stored = 50'000;
+    connection_options options;
+    options.limit.max_streams = 2;
+    with_driver(
+        [](fixture& at) -> awaitable<void> {
+            connection_options few;
+            few.limit.max_streams = 2;
+            driver opener(at.ex, at.serve, few), hoarder(at.ex, at.serve, few);
+            const auto one = find_count(9, 0, R"("batchSize": 1, )");
+            std::vector<json> opened;
+            for (int i = 0; i < 3; ++i) {
+                json first = co_await opener.run(one);
+                CHECK(content(first) == "0+");
+                const json moved =
+                    co_await hoarder.run(get_more(first, "count", R"("batchSize": 1, )"));
+                if (i < 2)
+                    CHECK(content(moved) == "1+");
+                else
+                    CHECK(code(moved) == "462 overloaded");
+                opened.push_back(std::move(first));
+            }
+            // What was refused is where it was, and those that moved still go on.
+            const json there =
+                co_await opener.run(get_more(opened[2], "count", R"("batchSize": 1, )"));
+            CHECK(content(there) == "1+");
+            const json here =
+                co_await hoarder.run(get_more(opened[0], "count", R"("batchSize": 1, )"));
+            CHECK(content(here) == "2+");
+            CHECK(at.registry->cursors.size() == 3);
+            co_await hoarder.hang_up();
+            CHECK(at.registry->cursors.size() == 1);
+            co_await opener.hang_up();
+            CHECK(at.registry->cursors.size() == 0);
+        },
+        how, options);
+}
+
+TEST_CASE("what cursors keep counts for the connection that has fetched from them last") {
+    mongodb::command_options how;
+    how.most_stored = 50'000;
+    with_driver(
+        [](fixture& at) -> awaitable<void> {
+            driver other(at.ex, at.serve);
+            const std::string large = R"({"find": "large", "filter": {"n": 3, "size": 15000},
+                                          "batchSize": 1, "$db": "demo"})";
+            for (int i = 0; i < 2; ++i) {
+                const json first = co_await other.run(large);
+                REQUIRE(first["cursor"]["id"] != 0);
+                const json moved =
+                    co_await at.db.run(get_more(first, "large", R"("batchSize": 1, )"));
+                if (i == 0)
+                    CHECK(moved["ok"] == 1.0);
+                else
+                    CHECK(code(moved) == "462 overloaded");
+            }
+            co_await other.hang_up();
+            CHECK(at.registry->cursors.size() == 1);
+        },
+        how);
+}
+
 TEST_CASE("a wrong getMore or killCursors is refused by name") {
     with_driver([](fixture& at) -> awaitable<void> {
         const std::vector<std::string> wrong{

@@ -13,8 +13,9 @@ namespace {
 
 /// A driver of a service whose users log in.
 struct fixture : controlled {
-    fixture(const any_io_executor& ex, std::shared_ptr<const tls_info> tls)
-        : db(ex, protocols::serving(make_mongodb_demo(trace), registry, access), options(tls)) {}
+    fixture(const any_io_executor& ex, std::shared_ptr<const tls_info> tls, access_options how = {})
+        : controlled(std::move(how)),
+          db(ex, protocols::serving(make_mongodb_demo(trace), registry, access), options(tls)) {}
 
     static connection_options options(const std::shared_ptr<const tls_info>& tls) {
         connection_options o;
@@ -164,7 +165,9 @@ TEST_CASE("hello names the mechanisms of a user, of one that nobody knows as wel
         got = co_await mechanisms("old");
         CHECK(got == R"(["SCRAM-SHA-1"])");
         got = co_await mechanisms("eve");
-        CHECK(got == R"(["SCRAM-SHA-1"])"); // as most in this store
+        CHECK(got == R"(["SCRAM-SHA-1"])");       // as most in this store
+        got = co_await mechanisms("CN=cy,O=Ltd"); // who has no password
+        CHECK(got == R"(["SCRAM-SHA-1"])");
     });
 }
 
@@ -343,6 +346,87 @@ TEST_CASE("a cursor is its user's, whoever knows its number") {
         co_await log_in(at.db, "ada", "ada", scram::mechanism::sha_256, true);
         got = co_await code_of(at.db, more);
         CHECK(got == "ok");
+    });
+}
+
+TEST_CASE("who is removed, or may no more, gets nothing from then on, of open cursors either") {
+    with_driver([](fixture& at) -> awaitable<void> {
+        co_await log_in(at.db, "ada", "ada", scram::mechanism::sha_256, true);
+        std::vector<std::string> more;
+        for (const auto* open :
+             {R"({"find": "count", "filter": {"n": 5, "ms": 0}, "batchSize": 1, "$db": "demo"})",
+              R"({"find": "numbers", "filter": {"n": 5}, "batchSize": 1, "$db": "demo"})",
+              R"({"find": "numbers", "filter": {"n": 5}, "batchSize": 1, "$db": "demo"})",
+              R"({"count": [5, 0], "batchSize": 1, "$db": "demo"})",
+              R"({"aggregate": "numbers", "pipeline": [{"$match": {"n": 5}}],
+                  "cursor": {"batchSize": 1}, "$db": "demo"})",
+              R"({"listCollections": 1, "cursor": {"batchSize": 1}, "$db": "demo"})"}) {
+            CAPTURE(open);
+            const json first = co_await at.db.run(open);
+            REQUIRE(first["ok"] == 1.0);
+            REQUIRE(first["cursor"]["id"] != 0);
+            const auto ns = first["cursor"]["ns"].get<std::string>();
+            more.push_back(R"({"getMore": {"$numberLong": ")" + first["cursor"]["id"].dump() +
+                           R"("}, "collection": ")" + ns.substr(ns.find('.') + 1) +
+                           R"(", "batchSize": 1, "$db": "demo"})");
+        }
+        for (const auto& command : more) {
+            CAPTURE(command);
+            const auto got = co_await code_of(at.db, command);
+            CHECK(got == "ok");
+        }
+        auto users = make_users();
+        users.define("admin", {"add"});
+        at.access->replace(users);
+        for (const auto& command : more) {
+            CAPTURE(command);
+            const auto got = co_await code_of(at.db, command);
+            CHECK(got == (&command == &more.back() ? "ok" : "13"));
+        }
+        users.remove("ada");
+        at.access->replace(users);
+        for (const auto* all :
+             {R"({"ping": 1, "$db": "admin"})", R"({"listDatabases": 1, "$db": "admin"})",
+              R"({"listCollections": 1, "$db": "demo"})", R"({"add": [1, 2], "$db": "demo"})"}) {
+            CAPTURE(all);
+            const auto got = co_await code_of(at.db, all);
+            CHECK(got == "13");
+        }
+        const auto last = co_await code_of(at.db, more.back());
+        CHECK(last == "13");
+    });
+}
+
+TEST_CASE("a call with a token is its owner's from the beginning, and so is its cursor") {
+    access_options options;
+    options.bearer = [](std::string_view token) -> std::optional<std::string> {
+        if (token == "ada") return "ada";
+        return std::nullopt;
+    };
+    run([&]() -> awaitable<void> {
+        fixture at(co_await this_coro::executor, nullptr, options);
+        const auto with = [](std::string_view command, std::string_view token) {
+            return "{" + std::string(command) + R"(, "batchSize": 1, "$oocrpc": {"meta": )" +
+                   R"({"authorization": "Bearer )" + std::string(token) + R"("}}, "$db": "demo"})";
+        };
+        const auto find = R"("find": "count", "filter": {"n": 5, "ms": 0})";
+        const auto refused = co_await code_of(at.db, with(find, "eve"));
+        CHECK(refused == "18");
+        // The method is looked up the first time, and known the second.
+        for (int i = 0; i < 2; ++i) {
+            const json first = co_await at.db.run(with(find, "ada"));
+            REQUIRE(first["ok"] == 1.0);
+            const auto more = R"("getMore": {"$numberLong": ")" + first["cursor"]["id"].dump() +
+                              R"("}, "collection": "count")";
+            std::string got = co_await code_of(at.db, with(more, "ada"));
+            CHECK(got == "ok");
+            got = co_await code_of(at.db, "{" + more + R"(, "$db": "demo"})");
+            CHECK(got == "13");
+        }
+        co_await log_in(at.db, "ada", "ada", scram::mechanism::sha_256, true);
+        const auto ping = co_await code_of(at.db, R"({"ping": 1, "$db": "admin"})");
+        CHECK(ping == "ok");
+        co_await at.db.hang_up();
     });
 }
 

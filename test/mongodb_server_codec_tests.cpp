@@ -231,7 +231,18 @@ TEST_CASE("a batch of more than 100,000 documents is refused") {
     CHECK(x.in(t::msg(command, 0, 7, t::list_section("documents", docs))).raw);
     docs += std::string("\5\0\0\0\0", 5);
     const auto error = x.answered(t::msg(command, 0, 7, t::list_section("documents", docs)));
-    CHECK(error["errmsg"].get<std::string>().find("100001 exceed the limit") != std::string::npos);
+    CHECK(error["errmsg"].get<std::string>().find("more than 100000 documents") !=
+          std::string::npos);
+    // Whoever sends too many is not read to the end: what is behind them is wrong, and is not seen.
+    const auto seen = x.answered(
+        t::msg(command, 0, 7, t::list_section("documents", docs + std::string(9, '\xff'))));
+    CHECK(seen["errmsg"] == error["errmsg"]);
+    // Those of all sections count together.
+    const auto half = docs.substr(0, docs.size() / 10 * 5 + 5);
+    const auto both = x.answered(
+        t::msg(command, 0, 7, t::list_section("documents", half) + t::list_section("more", half)));
+    CHECK(both["errmsg"].get<std::string>().find("more than 100000 documents") !=
+          std::string::npos);
     CHECK(x.refused(t::message(2002, t::int32(0) + t::cstring("a.b") + docs)) != "");
     std::string ids;
     for (int i = 0; i <= 100'000; ++i) ids += t::int64(i);

@@ -168,6 +168,16 @@ TEST_CASE("an address that is taken, or cannot be, is refused by name") {
               "unavailable: cannot listen on oocrpc+unix:///nowhere/at/all: No such file or "
               "directory");
         CHECK(refusal(other, "oocrpc://x").starts_with("invalid_argument: 'oocrpc://x'"));
+        const std::string mongodb = "mongodb://127.0.0.1:0/?";
+        // What would be encrypted were it spelt right does not listen in plain text.
+        for (const std::string bad : {"tls=True", "tls=1", "ssl=yes"})
+            CHECK(refusal(other, mongodb + bad) ==
+                  "invalid_argument: the option " + bad + ": true or false is expected");
+        CHECK(refusal(other, mongodb + "tls=true&ssl=false").ends_with("contradict each other"));
+        CHECK(refusal(other, mongodb + "appName=x")
+                  .ends_with("a listener has no option appName, only tls=true and tls=false"));
+        CHECK(refusal(other, "mongodb://a@127.0.0.1:0").ends_with("names no user"));
+        CHECK(refusal(other, mongodb + "tls=false&SSL=false") == "");
         co_return;
     });
 }

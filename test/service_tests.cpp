@@ -148,6 +148,9 @@ TEST_CASE("a service includes another, and passes on what it does not know") {
         return message::error(0, errc::unavailable, "no " + c.method() + " today");
     });
     ask(front, {{"demo.add", "[2, 3]", "5"}, {"x", "", "unavailable: no x today"}});
+    // What is said of the connection itself is not passed on.
+    for (const auto* own : {"oocrpc.sasl_start", "oocrpc.sasl_continue", "oocrpc.x"})
+        ask(front, {{own, "", "no_such_method: '" + std::string(own) + "': no such method"}});
     CHECK(front.describe().size() == 8);
 }
 

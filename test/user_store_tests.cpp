@@ -48,6 +48,14 @@ TEST_CASE("a role allows methods by name, by service, or all of them") {
         CHECK_MESSAGE(!store.allows("ada", other), other);
     for (const auto* own : {"demo.add", "demo.stats", "demo.a.b"})
         CHECK_MESSAGE(store.allows("ada", own), own);
+    // Whole commands are more than a service's methods.
+    for (const auto* commands : {"demo.$cmd", "demo.a.$cmd"})
+        CHECK_MESSAGE(!store.allows("ada", commands), commands);
+    CHECK(store.allows("ada", "demo.cmd"));
+    store.define("commands", {"demo.$cmd"});
+    store.add({"eli", {"commands"}});
+    CHECK(store.allows("eli", "demo.$cmd"));
+    CHECK_FALSE(store.allows("eli", "demo.add"));
     for (const auto* any : {"demo.add", "add", "x.y", "admin.$cmd"}) {
         CHECK(store.allows("dot", any));
         CHECK_FALSE(store.allows("bob", any));
@@ -140,8 +148,9 @@ TEST_CASE("a user's mechanisms are those of the credentials, an unknown one's th
     CHECK(store.mechanisms("bob") == all{mechanism::sha_1, mechanism::sha_256});
     CHECK(store.mechanisms("eve") == all{mechanism::sha_1, mechanism::sha_256});
     store.add({"CN=cyd"});
-    CHECK(store.mechanisms("CN=cyd").empty());
     CHECK(store.mechanisms("eve") == all{mechanism::sha_256});
+    // Who comes with a certificate is not to be told from eve.
+    CHECK(store.mechanisms("CN=cyd") == all{mechanism::sha_256});
 }
 
 } // TEST_SUITE("user_store")

@@ -67,8 +67,11 @@ bool collide(const wish& a, const wish& b) {
 }
 
 bool is_local(const wish& w) {
-    return std::ranges::all_of(w.endpoints,
-                               [](const auto& e) { return e.address().is_loopback(); });
+    if (is_unix(w.at)) return true;
+    // Where a name that nobody knows will lead by the time that it is listened on, nobody knows.
+    return !w.endpoints.empty() && std::ranges::all_of(w.endpoints, [](const auto& e) {
+        return e.address().is_loopback();
+    });
 }
 
 } // namespace

@@ -195,8 +195,11 @@ awaitable<void> process::reload() {
     try {
         auto next = load(request_, known_);
         auto users = users_of(next.host);
-        const auto done = co_await tree_.reload(std::move(next));
-        if (users) access_->replace(std::move(*users));
+        // Whose rights are taken does not keep them while components drain.
+        std::function<void()> accepted = [&] {
+            if (users) access_->replace(std::move(*users));
+        };
+        const auto done = co_await tree_.reload(std::move(next), std::move(accepted));
         const auto& host = tree_.current().host;
         log_.set_level(log_threshold_of(host.text("log-level")));
         if (const auto names = need_restart(started_with_, host); !names.empty())

@@ -112,9 +112,10 @@ void tree::announce_end(const std::vector<member>& made, const settings& next) {
         if (!find(next.components, s.name)) sockets_.will_end(s.name);
 }
 
-awaitable<tree::changes> tree::reload(settings next) {
+awaitable<tree::changes> tree::reload(settings next, std::function<void()> accepted) {
     auto made = make_changed(next);
     auto renewed = read_certificates(made);
+    accepted();
     announce_end(made, next);
     changes done;
     for (auto& r : renewed) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -47,8 +48,9 @@ class tree {
     /// which they are cancelled. One that does not start leaves the old one running, unless another
     /// has its address by then. The order in which components were started stays. Throws a failure
     /// where a plugin refuses its settings or a certificate cannot be used; then nothing has
-    /// changed. Being cancelled cuts the drain short.
-    oocrpc::awaitable<changes> reload(settings next);
+    /// changed. `accepted` is called once none of that can happen any more, before all changes.
+    /// Being cancelled cuts the drain short.
+    oocrpc::awaitable<changes> reload(settings next, std::function<void()> accepted);
 
     const oocrpc::component_group& root() const noexcept { return root_; }
     const settings& current() const noexcept { return settings_; }

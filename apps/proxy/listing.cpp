@@ -69,7 +69,7 @@ awaitable<message> describe(service own, std::shared_ptr<upstreams> to, context&
     if (which) {
         std::erase_if(all, [&](const auto& d) { return d.name != *which; });
         if (!all.empty()) co_return reply_of(c, all);
-        if (which->ends_with(".$cmd"))
+        if (which->ends_with(".$cmd") && !which->starts_with("oocrpc."))
             co_return co_await describe_commands(std::move(to), c, *which);
         co_return co_await to->exchange(std::move(call));
     }

@@ -2,6 +2,7 @@
 
 #include "cached.hpp"
 #include "forward.hpp"
+#include "guarded.hpp"
 #include "listing.hpp"
 
 namespace oocrpc::proxy {
@@ -43,7 +44,7 @@ handler make_proxy(std::shared_ptr<upstreams> to, std::shared_ptr<reply_cache> r
                       const std::optional<bson::value>& arguments) {
                 return purge(*replies, method, arguments);
             })
-        .otherwise(cached(forward(to), replies));
+        .otherwise(guarded(cached(forward(to), replies)));
     return with_upstream_methods(std::move(own), std::move(to));
 }
 

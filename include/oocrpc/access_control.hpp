@@ -22,7 +22,8 @@ struct login_attempt {
 
 struct access_options {
     /// Whose a token is that a call carries as `authorization: Bearer TOKEN` in its metadata;
-    /// nothing: nobody's. Called for each such call, on its executor, so it must not block.
+    /// nothing: nobody's. Called for each such call, on its executor, so it must not block. Null:
+    /// tokens are not looked at, and go on to the handlers; who sends one has to log in as others.
     std::function<std::optional<std::string>(std::string_view token)> bearer;
     /// Told of each login; on the connection's executor.
     std::function<void(const login_attempt&)> on_login;
@@ -45,6 +46,7 @@ class access_control {
     /// The user that a peer's certificate names: by its subject, `CN=ada,O=Analytical`, or by one
     /// name of its SAN, `email:ada@example.org`. Empty: none that is known.
     std::string user_of(const tls_info& tls) const;
+    bool takes_tokens() const noexcept { return options_.bearer != nullptr; }
     /// Empty: nobody's, or no tokens are taken.
     std::string user_of_token(std::string_view token) const;
     void report(const login_attempt& attempt) const;

@@ -42,7 +42,7 @@ class service {
     service& on(method_description description, handler h);
     /// Serves the methods of another service too.
     service& include(const service& other);
-    /// Serves every call that no method is found for.
+    /// Serves every call that no method is found for, but those of the service `oocrpc`.
     service& otherwise(handler h);
 
     const std::string& name() const noexcept { return name_; }

@@ -35,7 +35,8 @@ class user_store {
     explicit user_store(std::string secret);
 
     /// Lets those who have the role call the methods of these patterns: `poetry.get_poem` that one,
-    /// `demo.*` all of a service, `*` all. Replaces what the role was.
+    /// `demo.*` all of a service but `demo.$cmd`, which is whole commands for a database behind a
+    /// proxy, `*` all. Replaces what the role was.
     ///
     /// This and add() throw std::invalid_argument with a sentence that says what is wrong.
     void define(std::string role, std::vector<std::string> patterns);
@@ -52,7 +53,7 @@ class user_store {
     /// For scram::server::lookup: what the user has, or what scram::decoy() makes of the name where
     /// the user is not known or cannot log in this way. Both take the same steps.
     scram::credentials credentials(scram::mechanism m, std::string_view name) const;
-    /// How the user can log in; for one that is not known, as most can.
+    /// How the user can log in with a password; for one that cannot or is not known, as most can.
     std::vector<scram::mechanism> mechanisms(std::string_view name) const;
 
     template <class T> using by_name = std::map<std::string, T, std::less<>>;

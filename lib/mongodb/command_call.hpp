@@ -100,11 +100,11 @@ maybe_awaitable<message> connection_status(command_call cmd);
 void add_login(const command_call& cmd, bson::document_writer& d);
 /// The mechanisms by which users log in on such a connection.
 std::vector<std::string_view> login_mechanisms(const command_call& cmd);
-/// Throws `permission_denied` where nobody has logged in.
-void require_login(const context& c, std::string_view command);
-/// Throws `permission_denied` where access is controlled and the caller's roles do not allow
-/// `mongodb.NAME`.
-void require_role(const command_call& cmd, std::string_view name);
+/// Throws `permission_denied` where access is controlled and the call is nobody's.
+void require_login(const layer& of, const context& c, std::string_view command);
+/// Throws `permission_denied` where access is controlled and the caller's roles do not allow the
+/// method, which for a command of the server's own is `mongodb.NAME`.
+void require_role(const command_call& cmd, std::string_view method);
 
 // hello.cpp: greeting, sessions
 maybe_awaitable<message> hello(command_call cmd);

@@ -65,21 +65,21 @@ static_assert(std::ranges::is_sorted(table, {}, &entry::name));
 /// Throws where the command is not the caller's.
 void require(const command_call& cmd, audience whose, std::string_view written) {
     if (whose == audience::anybody) return;
-    require_login(cmd.c, cmd.name());
-    if (whose == audience::allowed) require_role(cmd, written);
+    require_login(cmd.of, cmd.c, cmd.name());
+    if (whose == audience::allowed) require_role(cmd, "mongodb." + std::string(written));
 }
 
 maybe_awaitable<message> answer_command(const layer& of, context& c, message call) {
     command_call cmd{of, c, std::move(call)};
     const auto at = std::ranges::lower_bound(table, cmd.name(), {}, &entry::name);
     const bool known = at != table.end() && at->name == cmd.name();
-    if (of.access) require(cmd, known ? at->whose : audience::users, known ? at->written : "");
+    require(cmd, known ? at->whose : audience::users, known ? at->written : "");
     if (!known) return other_command(std::move(cmd));
     return at->answer(std::move(cmd));
 }
 
 maybe_awaitable<message> answer(const layer& of, context& c, message&& call) {
-    if (of.access && !call.raw) require_login(c, call.method);
+    if (!call.raw) require_login(of, c, call.method);
     auto outcome =
         call.raw ? answer_command(of, c, std::move(call)) : call_method(of, c, std::move(call));
     if (!outcome.ready()) outcome = watched(of, c, c.method(), outcome.wait());

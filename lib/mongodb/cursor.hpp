@@ -21,6 +21,7 @@ struct cursor_terms {
     bson::value lsid;               ///< of the client's session; null: it has none
     std::string host;               ///< of the client
     std::string user;               ///< of the client; empty: nobody
+    std::string method;             ///< whose result it is; empty: what a command lists
 };
 
 /// One batch of a cursor, as a command asks for it.

@@ -27,7 +27,8 @@ bool is_owner(const command_call& cmd, const cursor& which) {
     return which.terms().host == host_of(cmd.c.info().address);
 }
 
-/// Throws where it is another client's, or of another collection than the command names.
+/// Throws where it is another client's, of another collection than the command names, or of a
+/// method that is the caller's no more.
 void require_own(const command_call& cmd, const cursor& which, std::int64_t number) {
     if (!is_owner(cmd, which)) not_found(number);
     const auto collection = cmd.find("collection");
@@ -37,6 +38,7 @@ void require_own(const command_call& cmd, const cursor& which, std::int64_t numb
         throw rpc_error(errc::permission_denied, "collection: cursor id " + std::to_string(number) +
                                                      " belongs to '" + which.terms().ns +
                                                      "', not '" + ns + "'");
+    if (!which.terms().method.empty()) require_role(cmd, which.terms().method);
 }
 
 batch_request read_request(const command_call& cmd) {

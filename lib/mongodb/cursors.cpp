@@ -153,13 +153,15 @@ message open_values(const layer& of, context& c, bson::value_view all, cursor_te
 
 awaitable<message> next_batch(const layer& of, context& c, std::shared_ptr<cursor> from,
                               batch_request ask) {
-    c.session<session>().use(from, of.registry);
+    c.session<session>().take_over(from, of.registry, c.limits().max_streams, of.options);
     byte_buffer batch;
     if (from->home() == c.executor())
         batch = co_await from->batch(ask);
     else
         batch = co_await fetch_there(of.registry, from, ask, c.executor());
-    co_return batch_reply(of, c, from, std::move(batch));
+    // Who has come for the cursor meanwhile has it.
+    c.scratch() = std::move(batch);
+    co_return raw_reply(c.scratch());
 }
 
 } // namespace oocrpc::mongodb

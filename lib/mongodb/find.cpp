@@ -119,6 +119,7 @@ awaitable<message> query_later(command_call cmd, reader read) {
     if (!m->described)
         if (auto there = co_await pass_on(cmd)) co_return std::move(*there);
     auto q = read(cmd);
+    q.terms.method = m->target;
     if (m->streams)
         co_return co_await open_stream(cmd.of, cmd.c, m, q.arguments, std::move(q.terms), q.ask);
     auto result = co_await invoke_resolved(cmd.of, cmd.c, m, q.arguments);
@@ -133,6 +134,7 @@ maybe_awaitable<message> ask_method(command_call cmd, reader read) {
         return query_later(std::move(cmd), read);
     }
     auto q = read(cmd);
+    q.terms.method = m->target;
     auto outcome = invoke(cmd.of, cmd.c, *m, q.arguments);
     if (outcome.ready()) return answer(cmd, std::move(q), outcome.take());
     cmd.call.own();

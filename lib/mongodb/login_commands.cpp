@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "../access_layers.hpp"
 #include "../scram_crypto.hpp"
 #include "../server_login.hpp"
 #include <oocrpc/bson_value.hpp>
@@ -202,17 +203,16 @@ maybe_awaitable<message> connection_status(command_call cmd) {
     });
 }
 
-void require_login(const context& c, std::string_view command) {
-    if (c.user().empty())
+void require_login(const layer& of, const context& c, std::string_view command) {
+    if (of.access && !is_somebody(*of.access, c))
         throw rpc_error(errc::permission_denied,
                         "'" + std::string(command) + "' is for users who have logged in");
 }
 
-void require_role(const command_call& cmd, std::string_view name) {
-    if (!cmd.of.access) return;
-    const auto method = "mongodb." + std::string(name);
-    if (!cmd.of.access->allows(cmd.c.user(), method))
-        throw rpc_error(errc::permission_denied, "'" + method + "' is not allowed to this user");
+void require_role(const command_call& cmd, std::string_view method) {
+    if (cmd.of.access && !cmd.of.access->allows(cmd.c.user(), method))
+        throw rpc_error(errc::permission_denied,
+                        "'" + std::string(method) + "' is not allowed to this user");
 }
 
 } // namespace oocrpc::mongodb

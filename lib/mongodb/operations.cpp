@@ -122,7 +122,7 @@ maybe_awaitable<message> current_op(command_call cmd) {
 }
 
 message current_op_pipeline(const command_call& cmd, bson::value_view pipeline) {
-    require_role(cmd, "currentOp");
+    require_role(cmd, "mongodb.currentOp");
     std::vector<bytes> matches;
     bool first = true;
     for (const auto& stage : bson::elements(pipeline.as_document())) {

@@ -48,6 +48,7 @@ awaitable<message> open(const layer& of, context& c, message call,
     const auto [database, name] = split_name(call.method);
     auto terms = terms_of(c);
     terms.ns = commands_of(database).append(1, '.').append(name);
+    terms.method = m->target;
     batch_request ask;
     ask.size = from.batch.value_or(window > 0 ? window : of.options.default_batch);
     require_batch_size(ask.size);

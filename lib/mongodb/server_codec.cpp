@@ -28,7 +28,7 @@ mongodb_server_codec::state::state(std::size_t max_message, std::size_t depth, s
     : own_limit(std::max(largest_message_for(max_message), header_size)),
       largest_request(own_limit),
       largest_answer(max_message + slack),
-      documents{depth + (default_depth - bson::default_max_depth), elements} {}
+      documents{depth + (default_depth - bson::default_max_depth), elements, largest_batch} {}
 
 void mongodb_server_codec::state::tidy() {
     for (auto* b : {&scratch_, &unpacked_}) {

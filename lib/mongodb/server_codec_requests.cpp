@@ -14,17 +14,6 @@ using namespace mongodb;
 // Numbers of operations below this are requestIDs of the connection itself.
 constexpr std::int64_t request_ids = std::int64_t{1} << 32;
 
-std::string too_many(std::string_view what, std::size_t n) {
-    return std::string(what) + ": " + std::to_string(n) + " exceed the limit of " +
-           std::to_string(largest_batch);
-}
-
-std::string check_counts(const op_msg& m) {
-    std::size_t all = 0;
-    for (const auto& s : m.sections) all += s.count;
-    return all > largest_batch ? too_many("OP_MSG: documents in sections", all) : std::string();
-}
-
 } // namespace
 
 std::string mongodb_server_codec::state::read(bytes message, oocrpc::message& out) {
@@ -88,8 +77,8 @@ std::string mongodb_server_codec::state::read_msg(bytes message, oocrpc::message
     }
     command c;
     command_reader reader(c);
-    if (auto why = parse(message, msg_, documents, reader); !why.empty()) return why;
-    if (auto why = check_counts(msg_); !why.empty()) return refuse(why, out);
+    if (auto why = parse(message, msg_, documents, reader); !why.empty())
+        return msg_.too_many ? refuse(why, out) : why;
     if (auto why = reader.end(); !why.empty()) return "OP_MSG: " + why;
     if (c.database.empty()) return "OP_MSG: $db is missing or empty";
     if (!c.wrong.empty()) return refuse(c.wrong, out);
@@ -141,7 +130,9 @@ std::string mongodb_server_codec::state::read_get_more(bytes message, oocrpc::me
 std::string mongodb_server_codec::state::read_kill_cursors(bytes message, oocrpc::message& out) {
     op_kill_cursors k;
     if (auto why = parse(message, k); !why.empty()) return why;
-    if (k.count() > largest_batch) return too_many("OP_KILL_CURSORS: cursors", k.count());
+    if (k.count() > largest_batch)
+        return "OP_KILL_CURSORS: " + std::to_string(k.count()) + " cursors exceed the limit of " +
+               std::to_string(largest_batch);
     write_kill_cursors(k, scratch_);
     out.oneway = true;
     built("admin", "killcursors", out);
@@ -151,7 +142,6 @@ std::string mongodb_server_codec::state::read_kill_cursors(bytes message, oocrpc
 std::string mongodb_server_codec::state::read_insert(bytes message, oocrpc::message& out) {
     op_insert i;
     if (auto why = parse(message, i, documents); !why.empty()) return why;
-    if (i.count > largest_batch) return too_many("OP_INSERT: documents", i.count);
     collection_name at;
     if (auto why = split(i.name, at); !why.empty()) return "OP_INSERT: " + why;
     write_insert(i, at, scratch_);
@@ -160,7 +150,8 @@ std::string mongodb_server_codec::state::read_insert(bytes message, oocrpc::mess
     return {};
 }
 
-/// The message is well-formed, so that those before and after it go on: this one gets its error.
+/// Where the message ends is known, so that those before and after it go on: this one gets its
+/// error.
 std::string mongodb_server_codec::state::refuse(const std::string& why, oocrpc::message& out) {
     out = oocrpc::message();
     if (!answered_) return {};

@@ -56,8 +56,17 @@ void session::use(const std::shared_ptr<cursor>& c,
     cursors_.push_back(c);
 }
 
-void session::require_memory(const command_options& options) {
-    std::size_t stored = 0;
+void session::take_over(const std::shared_ptr<cursor>& c,
+                        const std::shared_ptr<call_registry>& registry, std::size_t most,
+                        const command_options& options) {
+    if (c->is_used_by(this)) return;
+    require_room(most);
+    require_memory(options, c->stored());
+    use(c, registry);
+}
+
+void session::require_memory(const command_options& options, std::size_t more) {
+    auto stored = more;
     for (const auto& weak : cursors_)
         if (const auto c = weak.lock(); c && c->is_used_by(this)) stored += c->stored();
     if (stored <= options.most_stored) return;

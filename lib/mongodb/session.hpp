@@ -36,10 +36,14 @@ class session {
 
     /// Throws `overloaded` where the connection has as many cursors as it may.
     void require_room(std::size_t most);
-    /// From now on the cursor ends with this connection.
+    /// From now on the cursor ends with this connection, and counts for it.
     void use(const std::shared_ptr<cursor>& c, const std::shared_ptr<call_registry>& registry);
-    /// Throws `overloaded` where its cursors keep more than they may.
-    void require_memory(const command_options& options);
+    /// The same for one that another connection may have used until now. Throws `overloaded` where
+    /// this one would have more cursors than `most`, or keep more than it may.
+    void take_over(const std::shared_ptr<cursor>& c, const std::shared_ptr<call_registry>& registry,
+                   std::size_t most, const command_options& options);
+    /// Throws `overloaded` where its cursors keep more than they may, `more` bytes counted in.
+    void require_memory(const command_options& options, std::size_t more = 0);
 
     /// The number that hello tells.
     std::int32_t number(call_registry& registry);

@@ -24,10 +24,6 @@ bool is(std::string_view name, std::string_view lower) {
     });
 }
 
-bool asks_for_tls(std::string_view name) {
-    return is(name, "tls") || is(name, "ssl");
-}
-
 /// Reads one URI; a class so that every complaint can quote it.
 class reader {
   public:
@@ -174,6 +170,10 @@ void append_host(std::string& out, const std::string& host, std::uint16_t port) 
 }
 
 } // namespace
+
+bool asks_for_tls(std::string_view name) {
+    return is(name, "tls") || is(name, "ssl");
+}
 
 url parse_uri(std::string_view text) {
     return reader(text).read();

@@ -195,11 +195,13 @@ std::string quoted(std::string_view text) {
 std::string parse(bytes message, op_msg& out, document_limits each) {
     wire_reader r(message, opcode::msg, each);
     read(r, message, out, nullptr);
+    out.too_many = r.too_many;
     return std::move(r.fault);
 }
 std::string parse(bytes message, op_msg& out, document_limits each, element_reader& body) {
     wire_reader r(message, opcode::msg, each);
     read(r, message, out, &body);
+    out.too_many = r.too_many;
     return std::move(r.fault);
 }
 std::string parse(bytes message, op_query& out, document_limits each) {

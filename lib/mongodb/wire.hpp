@@ -42,14 +42,17 @@ constexpr std::size_t largest_message_for(std::size_t largest_document) noexcept
 inline constexpr std::size_t largest_batch = 100'000;
 /// The depth at which documents are refused where the caller says nothing else.
 inline constexpr std::size_t default_depth = bson::default_max_depth + 3;
-/// What each document of a message may have.
+/// What the documents of a message may have.
 struct document_limits {
-    document_limits(std::size_t most_deep = default_depth, std::size_t most_elements = SIZE_MAX)
+    document_limits(std::size_t most_deep = default_depth, std::size_t most_elements = SIZE_MAX,
+                    std::size_t most_documents = SIZE_MAX)
         : depth(most_deep),
-          elements(most_elements) {}
+          elements(most_elements),
+          documents(most_documents) {}
 
-    std::size_t depth;    ///< of documents in documents
-    std::size_t elements; ///< those of the documents within it, too
+    std::size_t depth;     ///< of documents in documents
+    std::size_t elements;  ///< of each document, those of the documents within it, too
+    std::size_t documents; ///< that stand back to back, in all sections together
 };
 
 struct header {
@@ -124,6 +127,7 @@ struct op_msg {
     std::uint32_t flags = 0;
     bytes body;                    ///< the document of kind 0
     std::vector<section> sections; ///< of kind 1, with names that neither repeat nor are in `body`
+    bool too_many = false;         ///< parse() has stopped at the limit of documents, and no sooner
 };
 struct op_query {
     static constexpr std::int32_t exhaust = 1 << 6;

@@ -61,8 +61,14 @@ bool wire_reader::document_run(std::size_t to, bytes& out, std::size_t& count) {
     const auto from = at_;
     const auto outer = end_;
     end_ = to;
-    for (count = 0; left() > 0; ++count)
+    for (count = 0; left() > 0; ++count) {
+        if (documents_ == limits_.documents) {
+            too_many = true;
+            return fail("more than " + std::to_string(documents_) + " documents");
+        }
+        ++documents_;
         if (bytes one; !document(one)) return false;
+    }
     end_ = outer;
     out = all_.subspan(from, to - from);
     return true;

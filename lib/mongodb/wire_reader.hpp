@@ -35,11 +35,13 @@ class wire_reader {
     bool document(bytes& out);
     /// The same, whose elements are told to `each` on the way.
     bool document(bytes& out, element_reader& each);
-    /// Valid documents up to `to`, which is not behind the end.
+    /// Valid documents up to `to`, which is not behind the end. Those of all runs of the message
+    /// count; the first that is too many, and what is behind it, is not looked at.
     bool document_run(std::size_t to, bytes& out, std::size_t& count);
     bool end() { return left() == 0 || fail("bytes are left over"); }
 
     std::string fault;
+    bool too_many = false; ///< documents; nothing else is wrong by there
 
   private:
     bool framed(bytes& out);
@@ -47,6 +49,7 @@ class wire_reader {
     bytes all_;
     std::size_t at_ = header_size;
     std::size_t end_;
+    std::size_t documents_ = 0; // of the runs so far
     document_limits limits_;
     opcode operation_;
 };

@@ -4,6 +4,7 @@ Each test is a sentence.
 """
 import contextlib
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ import oocrpcd_process  # noqa: E402
 import scram_client  # noqa: E402
 import suite  # noqa: E402
 from oocrpc_base import client, remote_error  # noqa: E402
-from oocrpcd_process import ANY, OOCRPCD, PLAIN, place  # noqa: E402
+from oocrpcd_process import ANY, OOCRPCD, PLAIN, place, until  # noqa: E402
 
 ROLES = '"reader" = ["poetry.get_poem", "demo.add"]\n'
 
@@ -102,6 +103,29 @@ def a_reload_brings_new_users_and_new_rights_to_connections_that_stay():
                 assert other.call("demo.echo", 8) == 8
 
 
+def who_is_removed_has_no_rights_while_components_drain():
+    def tree(*drains):
+        return '[host]\nusers = "users.toml"\n' + "".join(
+            f'[[component]]\nname = "{name}"\nplugin = "demo"\nlisten = "{ANY}"\n{more}'
+            for name, more in (("stays", ""), ("drains", "".join(drains))))
+    with users() as where:
+        where.write("app.toml", tree())
+        with where.foreground("--config", "app.toml") as d:
+            with client(d.urls[0]) as c, client(d.urls[1]) as slow:
+                for one in c, slow:
+                    log_in(one, "ada", "secret one")
+                slow.send("demo.sleep_ms", 600000)
+                with client(d.urls[1]) as other:
+                    log_in(other, "ada", "secret one")
+                    until(lambda: other.call("demo.stats")["in_flight"] > 1)
+                user(where, "remove", "ada")
+                where.write("app.toml", tree("max-in-flight = 1000\n"))
+                d.kill(signal.SIGHUP)
+                until(lambda: refusal(lambda: c.call("demo.stats")) == "permission_denied", 10)
+                assert not d.entries("reloaded"), d.text_log()
+            d.seen("reloaded")
+
+
 def a_reload_with_a_broken_file_of_users_is_refused_as_a_whole():
     with users() as where, where.foreground("--users", "users.toml", "demo", "--listen", ANY) as d:
         file = where.path / "users.toml"
@@ -165,6 +189,7 @@ suite.run([
     nobody_is_served_before_the_login_and_roles_count_after_it,
     a_wrong_password_is_refused_and_logged_without_it,
     a_reload_brings_new_users_and_new_rights_to_connections_that_stay,
+    who_is_removed_has_no_rights_while_components_drain,
     a_reload_with_a_broken_file_of_users_is_refused_as_a_whole,
     the_file_of_users_has_to_be_there_and_to_be_right,
     a_listener_that_other_machines_reach_needs_users_or_insecure,

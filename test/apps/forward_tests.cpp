@@ -554,6 +554,76 @@ TEST_CASE("the proxy answers ping and hello itself, and lists the methods of bot
     });
 }
 
+/// A server that takes everything, and writes down what it was called for.
+struct taker {
+    explicit taker(asio::io_context& io)
+        : at(io, [this](context&, message call) -> maybe_awaitable<message> {
+              reached.emplace_back(call.method);
+              return message::reply(0, {bson::type::null, {}});
+          }) {}
+
+    std::vector<std::string> reached;
+    site at;
+};
+
+TEST_CASE("what is about a connection never gets to the one that the proxy's callers share") {
+    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
+        taker end(io);
+        proxy_site first(io, end.at.url, caching("admin.$cmd"));
+        client caller(io.get_executor(), first.at.url);
+        const auto told = [&](std::string method, json arguments,
+                              bool streams) -> awaitable<std::string> {
+            auto call = make_call(method, arguments);
+            if (streams) {
+                auto items = co_await caller.open(std::move(call), call_options(), 1);
+                const message last = co_await items->next();
+                co_return last.fault ? last.fault->message : "served";
+            }
+            const message answer = co_await caller.exchange(std::move(call));
+            co_return answer.fault ? answer.fault->message : "served";
+        };
+        const json login = json::array({"SCRAM-SHA-256", "n,,n=ada,r=x"});
+        for (const bool streams : {false, true}) {
+            for (const auto* own : {"oocrpc.sasl_start", "oocrpc.sasl_continue", "oocrpc.nothing",
+                                    "oocrpc.$cmd", "oocrpc."}) {
+                CAPTURE(own);
+                const auto got = co_await told(own, login, streams);
+                CHECK(got == "no_such_method");
+            }
+            for (const auto* name : {"saslStart", "saslContinue", "authenticate", "logout", "hello",
+                                     "isMaster", "ismaster", "LOGOUT"}) {
+                CAPTURE(name);
+                json command;
+                command[name] = 1;
+                for (const auto* of : {"admin.$cmd", "other.$cmd", "$cmd"}) {
+                    const auto got = co_await told(of, command, streams);
+                    CHECK(got == "permission_denied");
+                }
+            }
+            for (const auto* name : {"admin.saslStart", "x.saslContinue", "x.authenticate",
+                                     "admin.logout", "logout"}) {
+                CAPTURE(name);
+                const auto got = co_await told(name, nullptr, streams);
+                CHECK(got == "permission_denied");
+            }
+        }
+        auto oneway = make_call("oocrpc.sasl_start", login);
+        oneway.oneway = true;
+        co_await caller.exchange(std::move(oneway));
+        co_await sleep_for(1s);
+        CHECK(end.reached.empty());
+        const json find = {{"find", "c"}, {"logout", 1}};
+        for (const auto* open : {"admin.$cmd", "x.hello", "x.y"}) {
+            const auto got = co_await told(open, find, false);
+            CHECK(got == "served");
+        }
+        CHECK(end.reached == list_of("admin.$cmd", "x.hello", "x.y"));
+        caller.close();
+        co_await first.stop();
+        co_await end.at.stop();
+    });
+}
+
 TEST_CASE("proxy.stats and proxy.purge, as calls") {
     run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
         chain c(io, caching("demo.add"));

@@ -50,6 +50,9 @@ TEST_CASE("an address that other machines reach asks who comes, wherever it stan
         CHECK(open_to_strangers(listens("a", both)) == "a: other machines reach " + at + end);
         CHECK(open_to_strangers(listens("a", both, true)) == "");
     }
+    // Nobody knows yet where a name leads that cannot be found now.
+    const auto unknown = "oocrpc://" + std::string(64, 'x') + ":7";
+    CHECK(open_to_strangers(listens("a", {unknown})) == "a: other machines reach " + unknown + end);
     component_group group("g");
     group.add(std::make_unique<listens>("a", std::vector<std::string>{"oocrpc://0.0.0.0:1"}));
     CHECK(open_to_strangers(group).ends_with("a: other machines reach oocrpc://0.0.0.0:1" + end));
