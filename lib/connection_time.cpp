@@ -149,7 +149,7 @@ void connection::end_where_idle(time_point now) {
 void connection::account() noexcept {
     if (!options_.memory) return;
     const auto held = in_.capacity() + out_.capacity() + leaving_.capacity() + call_bytes_ +
-                      held_bytes_ + dispatcher_.stored();
+                      held_bytes_ + dispatcher_.stored() + (stream_ ? stream_->buffered() : 0);
     // All threads share the budget: less than that is told when more has changed.
     if (held && accounted_ &&
         std::max(held, accounted_) - std::min(held, accounted_) < accounting_step)

@@ -100,7 +100,8 @@ access_options process::access_hooks() {
         log_fields what{{"user", a.user}, {"mechanism", a.mechanism}, {"peer", a.peer}};
         if (a.failure.empty()) return write(log_level::info, "logged in", std::move(what));
         what.emplace_back("reason", a.failure);
-        write(log_level::warn, "a login failed", std::move(what));
+        const auto level = failed_logins_.level(what);
+        write(level, "a login failed", std::move(what));
     };
     return how;
 }

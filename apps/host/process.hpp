@@ -11,6 +11,7 @@
 #include "notify.hpp"
 #include "pid_file.hpp"
 #include "privileges.hpp"
+#include "seldom.hpp"
 #include "tree.hpp"
 
 namespace host {
@@ -49,6 +50,7 @@ class process {
     std::optional<pid_file> pid_file_;
     privileges privileges_;
     log log_;
+    seldom failed_logins_;
     std::shared_ptr<listening_sockets> sockets_;
     workers loops_;
     std::shared_ptr<oocrpc::access_control> access_; // null: nobody has to log in

@@ -5,6 +5,7 @@
 #include <oocrpc/server.hpp>
 
 #include "listening_sockets.hpp"
+#include "seldom.hpp"
 
 namespace host {
 
@@ -94,7 +95,7 @@ void served::log(log_level level, std::string_view message, const log_fields& fi
 }
 
 /// Puts the log in front of what the plugin itself set. Called on all loops; the component is told
-/// by its path, which does not change while it runs.
+/// by its path, which does not change while it runs. What strangers can bring about is told seldom.
 server_options served::logged_options() const {
     auto options = how_.server;
     const auto name = path();
@@ -103,24 +104,30 @@ server_options served::logged_options() const {
         write(log_level::debug, name, "connected", {{"peer", who.address}});
         if (then) then(who);
     };
-    options.on_disconnected = [=, then = std::move(options.on_disconnected)](const peer_info& who,
-                                                                             const rpc_error& why) {
+    options.on_disconnected = [=, broken = std::make_shared<seldom>(),
+                               then = std::move(options.on_disconnected)](const peer_info& who,
+                                                                          const rpc_error& why) {
+        log_fields what{{"peer", who.address}, {"reason", why.what()}};
         // A peer that closes its connection is the normal end.
         const bool usual = why.code() == errc::unavailable;
-        write(usual ? log_level::debug : log_level::warn, name, "disconnected",
-              {{"peer", who.address}, {"reason", why.what()}});
+        const auto level = usual ? log_level::debug : broken->level(what);
+        write(level, name, "disconnected", what);
         if (then) then(who, why);
     };
-    options.on_handshake_failed = [=, then = std::move(options.on_handshake_failed)](
+    options.on_handshake_failed = [=, failed = std::make_shared<seldom>(),
+                                   then = std::move(options.on_handshake_failed)](
                                       const peer_info& who, const rpc_error& why) {
-        write(log_level::warn, name, "handshake failed",
-              {{"peer", who.address}, {"reason", why.detail()}});
+        log_fields what{{"peer", who.address}, {"reason", why.detail()}};
+        const auto level = failed->level(what);
+        write(level, name, "handshake failed", what);
         if (then) then(who, why);
     };
     options.on_accept_error =
-        [=, then = std::move(options.on_accept_error)](const url& at, const std::error_code& why) {
-            write(log_level::warn, name, "accepting failed",
-                  {{"listener", at.to_string()}, {"reason", why.message()}});
+        [=, failed = std::make_shared<seldom>(),
+         then = std::move(options.on_accept_error)](const url& at, const std::error_code& why) {
+            log_fields what{{"listener", at.to_string()}, {"reason", why.message()}};
+            const auto level = failed->level(what);
+            write(level, name, "accepting failed", what);
             if (then) then(at, why);
         };
     options.on_refused = [=, then = std::move(options.on_refused)](

@@ -25,7 +25,11 @@ std::vector<oocrpc::url> text_component::wanted() const {
 }
 
 oocrpc::awaitable<void> text_component::on_start() {
+    const auto& given = owner_.options();
     text_options how;
+    how.max_connections = given.size("max-connections");
+    how.max_connections_per_address = given.size("max-connections-per-address");
+    how.write_timeout = given.duration("write-timeout");
     how.drain_timeout = owner_.drain_timeout();
     const listening_sockets::opened_by here(owner_.executor(), path());
     server_.emplace(owner_.executor(), at_, serve_, how);

@@ -13,7 +13,8 @@ namespace host {
 /// A text port: binds when it starts, and drains when it stops.
 class text_component final : public oocrpc::task_component, public listening {
   public:
-    /// `owner` is told the address, and says how long the drain may take; it outlives this.
+    /// `owner`, whose plugin has the serving options, is told the address, and says what the limits
+    /// are and how long the drain may take; it outlives this.
     text_component(std::string name, oocrpc::plugin_host& owner, oocrpc::host_port at,
                    text_function serve);
     std::vector<oocrpc::url> wanted() const override;

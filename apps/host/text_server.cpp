@@ -7,12 +7,15 @@
 #include <stdexcept>
 
 #include <oocrpc/clock.hpp>
+#include <oocrpc/connection_counts.hpp>
 #include <oocrpc/deadline.hpp>
 #include <oocrpc/error.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/stream.hpp>
 #include <oocrpc/task_group.hpp>
 #include <oocrpc/when.hpp>
+
+#include "seldom.hpp"
 
 using namespace std::chrono_literals;
 using oocrpc::awaitable;
@@ -24,6 +27,8 @@ namespace {
 constexpr auto linger = 2s;
 // Where the process has no descriptors left, trying again at once would only spin.
 constexpr auto accept_pause = 100ms;
+// What is written at once: a client that takes so much within write_timeout reads.
+constexpr std::size_t write_piece = 16 << 10;
 
 constexpr std::string_view scheme = "text://"; // of our own, and shown to nobody
 
@@ -55,7 +60,10 @@ std::unique_ptr<oocrpc::listener> listen(const oocrpc::any_io_executor& executor
 class text_session final : public oocrpc::stream_user,
                            public std::enable_shared_from_this<text_session> {
   public:
-    explicit text_session(std::unique_ptr<oocrpc::byte_stream> s) : stream_(std::move(s)) {}
+    text_session(std::unique_ptr<oocrpc::byte_stream> s, std::chrono::milliseconds write_timeout)
+        : peer(s->peer_address()),
+          stream_(std::move(s)),
+          write_timeout_(write_timeout) {}
 
     void start() { stream_->read_some(asio::buffer(ignored_), shared_from_this()); }
     void shutdown_send() noexcept { stream_->shutdown_send(); }
@@ -69,19 +77,31 @@ class text_session final : public oocrpc::stream_user,
             co_await gone.wait();
         }
     }
-    /// Writes all of it; `text` is kept here, since the write goes on where this is cancelled.
+    /// Writes all of it; `text` is kept here, since a write goes on where this is cancelled.
     static awaitable<void> write(std::shared_ptr<text_session> self, std::string text) {
         if (self->writing_) throw std::logic_error("a text is being written already");
         self->text_ = std::move(text);
+        const auto limit = self->write_timeout_;
+        for (std::size_t at = 0; at < self->text_.size(); at += write_piece) {
+            auto piece = write_from(self, at);
+            if (limit.count() > 0)
+                co_await oocrpc::with_deadline(limit, std::move(piece));
+            else
+                co_await std::move(piece);
+        }
+    }
+
+    const std::string peer;
+
+  private:
+    static awaitable<void> write_from(std::shared_ptr<text_session> self, std::size_t at) {
         self->writing_ = true;
         auto written = self->write_waits_.emplace();
         const oocrpc::bytes all(reinterpret_cast<const std::uint8_t*>(self->text_.data()),
                                 self->text_.size());
-        self->stream_->write(all, self);
+        self->stream_->write(all.subspan(at, std::min(write_piece, all.size() - at)), self);
         co_await written.wait();
     }
-
-  private:
     void on_read(std::error_code ec, std::size_t) override {
         if (!ec) return start();
         gone_ = true;
@@ -96,6 +116,7 @@ class text_session final : public oocrpc::stream_user,
     }
 
     std::unique_ptr<oocrpc::byte_stream> stream_;
+    std::chrono::milliseconds write_timeout_;
     std::array<char, 512> ignored_;
     std::string text_; // while it is being written
     bool writing_ = false;
@@ -119,6 +140,8 @@ struct text_server::core : std::enable_shared_from_this<core> {
     static awaitable<void> run(std::shared_ptr<core> self);
     void drain();
     awaitable<void> accept_all(oocrpc::task_group& clients);
+    bool admit(oocrpc::task_group& clients, std::unique_ptr<oocrpc::byte_stream>& stream);
+    void tell_fewer();
     static awaitable<void> serve_one(std::shared_ptr<core> self,
                                      std::shared_ptr<text_session> client);
 
@@ -126,6 +149,8 @@ struct text_server::core : std::enable_shared_from_this<core> {
     std::unique_ptr<oocrpc::listener> from;
     text_function serve;
     text_options how;
+    oocrpc::connection_counts counts;
+    seldom refused, not_accepted;
     std::optional<oocrpc::promise<void>> fewer; // fires when a client has been served
     bool running = false;
     bool draining = false; // by drain()
@@ -147,17 +172,36 @@ awaitable<void> text_server::core::serve_one(std::shared_ptr<core> self,
         spdlog::debug("text client: {}", e.what());
     }
     client->close();
-    if (self->fewer) std::exchange(self->fewer, std::nullopt)->fire();
+    self->counts.leave(client->peer);
+    self->tell_fewer();
+}
+
+void text_server::core::tell_fewer() {
+    if (fewer) std::exchange(fewer, std::nullopt)->fire();
+}
+
+/// Serves it, or closes it; false where it has to wait until there are fewer.
+bool text_server::core::admit(oocrpc::task_group& clients,
+                              std::unique_ptr<oocrpc::byte_stream>& stream) {
+    using enum oocrpc::connection_counts::outcome;
+    const auto peer = stream->peer_address();
+    const auto outcome = counts.enter(peer, how.max_connections, how.max_connections_per_address);
+    if (outcome == full) return false;
+    if (outcome == address_full) {
+        stream.reset();
+        if (const auto untold = refused.tell(oocrpc::clock::of(executor).now()))
+            spdlog::warn("text {}: refused {}: the address has max-connections-per-address{}",
+                         text_of(from->address()), peer, also(*untold));
+        return true;
+    }
+    auto client = std::make_shared<text_session>(std::move(stream), how.write_timeout);
+    client->start();
+    clients.spawn(serve_one(shared_from_this(), std::move(client)));
+    return true;
 }
 
 awaitable<void> text_server::core::accept_all(oocrpc::task_group& clients) {
     while (!draining) {
-        if (clients.size() >= how.max_connections) {
-            if (!fewer) fewer.emplace();
-            auto one_less = *fewer;
-            co_await one_less.wait();
-            continue;
-        }
         std::unique_ptr<oocrpc::byte_stream> stream;
         std::error_code failed;
         try {
@@ -168,20 +212,25 @@ awaitable<void> text_server::core::accept_all(oocrpc::task_group& clients) {
             failed = e.code();
         }
         if (!stream) {
-            spdlog::warn("accepting on {}: {}", text_of(from->address()), failed.message());
+            if (const auto untold = not_accepted.tell(oocrpc::clock::of(executor).now()))
+                spdlog::warn("accepting on {}: {}{}", text_of(from->address()), failed.message(),
+                             also(*untold));
             co_await oocrpc::sleep_for(accept_pause);
             continue;
         }
-        auto client = std::make_shared<text_session>(std::move(stream));
-        client->start();
-        clients.spawn(serve_one(shared_from_this(), std::move(client)));
+        while (!admit(clients, stream)) {
+            if (draining) co_return;
+            if (!fewer) fewer.emplace();
+            auto one_less = *fewer;
+            co_await one_less.wait();
+        }
     }
 }
 
 void text_server::core::drain() {
     draining = true;
     from->close(); // ends the accept that is waiting
-    if (fewer) std::exchange(fewer, std::nullopt)->fire();
+    tell_fewer();
 }
 
 awaitable<void> text_server::core::run(std::shared_ptr<core> self) {

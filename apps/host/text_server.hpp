@@ -17,7 +17,7 @@ class text_session;
 class text_writer {
   public:
     explicit text_writer(std::shared_ptr<text_session> to) : to_(std::move(to)) {}
-    /// Writes all of `text`, one text at a time; throws where the client is gone.
+    /// Writes all of `text`, one text at a time; throws where the client is gone, or does not read.
     oocrpc::awaitable<void> write(std::string text) const;
 
   private:
@@ -28,7 +28,11 @@ class text_writer {
 using text_function = std::function<oocrpc::awaitable<void>(text_writer)>;
 
 struct text_options {
-    std::size_t max_connections = 10000; ///< accepting pauses at this number
+    std::size_t max_connections = 10000;           ///< accepting pauses at this number
+    std::size_t max_connections_per_address = 256; ///< one more is closed at once
+    /// How long a client may take less than 16 KiB of what waits for it; then it is closed. 0: any
+    /// time.
+    std::chrono::milliseconds write_timeout{30'000};
     /// How long the clients that are served get to the end when it drains.
     std::chrono::milliseconds drain_timeout{10'000};
 };

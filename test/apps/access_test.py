@@ -77,7 +77,8 @@ def nobody_is_served_before_the_login_and_roles_count_after_it():
 
 
 def a_wrong_password_is_refused_and_logged_without_it():
-    with users() as where, where.foreground("--users", "users.toml", "demo", "--listen", ANY) as d:
+    with users() as where, where.foreground("--users", "users.toml", "--log-level", "debug", "demo",
+                                            "--listen", ANY) as d:
         for name, password in (("ada", "secret two"), ("eve", "secret one")):
             with client(d.urls[0]) as c:
                 assert refusal(lambda: log_in(c, name, password)) == "unauthenticated"
@@ -86,6 +87,14 @@ def a_wrong_password_is_refused_and_logged_without_it():
         assert [s["user"] for s in seen] == ["ada", "eve"], seen
         assert len({s["reason"] for s in seen}) == 1, seen
         assert "secret" not in d.text_log()
+
+
+def a_flood_of_logins_is_one_line_a_second():
+    def wrong():
+        with client(d.urls[0]) as c:
+            assert refusal(lambda: log_in(c, "ada", "secret two")) == "unauthenticated"
+    with users() as where, where.foreground("--users", "users.toml", "demo", "--listen", ANY) as d:
+        assert all(e["fields"]["user"] == "ada" for e in d.flood("a login failed", wrong))
 
 
 def a_reload_brings_new_users_and_new_rights_to_connections_that_stay():
@@ -188,6 +197,7 @@ def the_same_holds_for_check_for_a_reload_and_for_text_ports():
 suite.run([
     nobody_is_served_before_the_login_and_roles_count_after_it,
     a_wrong_password_is_refused_and_logged_without_it,
+    a_flood_of_logins_is_one_line_a_second,
     a_reload_brings_new_users_and_new_rights_to_connections_that_stay,
     who_is_removed_has_no_rights_while_components_drain,
     a_reload_with_a_broken_file_of_users_is_refused_as_a_whole,

@@ -3,6 +3,7 @@
 
 Each test is a sentence; none waits for a time to pass, all for something to happen.
 """
+import contextlib
 import os
 import pathlib
 import re
@@ -230,6 +231,29 @@ def a_slow_poem_trickles_and_arrives_whole():
             assert c.call("poetry.get_poem") == DOOR.read_text()
 
 
+def the_limits_of_the_options_hold_on_a_text_port():
+    slowly = ("--text", "127.0.0.1:0", "--bytes", "1", "--delay", "60")
+    with poetry(*slowly, "--max-connections-per-address", "2") as d:
+        with contextlib.ExitStack() as opened:
+            for _ in range(2):
+                s = socket.create_connection(("127.0.0.1", d.text[0]), 20)
+                assert opened.enter_context(s).recv(1) == DOOR.read_bytes()[:1]
+            assert read_text(d.text[0]) == b""
+    with poetry(*slowly, "--max-connections", "1") as d:
+        with socket.create_connection(("127.0.0.1", d.text[0]), 20) as first:
+            assert first.recv(1) != b""
+            second = socket.create_connection(("127.0.0.1", d.text[0]), 20)
+        with second:
+            assert second.recv(1) != b""
+    with open(DOOR, "rb") as poem, tempfile.NamedTemporaryFile() as epic:
+        epic.write(poem.read() * (32 << 20 >> 10))  # more than the buffers of any socket
+        epic.flush()
+        with daemon("poetry", "--listen", ANY, "--poem", epic.name, "--text", "127.0.0.1:0",
+                    "--write-timeout", "200ms") as d:
+            with socket.create_connection(("127.0.0.1", d.text[0]), 20):
+                until(lambda: stats(d.urls[0], "poetry.stats")["cancelled"] == 1)
+
+
 def hanging_up_ends_the_work():
     with poetry("--text", "127.0.0.1:0", "--bytes", "1", "--delay", "60") as d:
         def in_flight():
@@ -280,6 +304,7 @@ def main():
         the_poems_that_come_along_can_be_called,
         the_text_port_writes_the_poem_and_closes,
         a_slow_poem_trickles_and_arrives_whole,
+        the_limits_of_the_options_hold_on_a_text_port,
         hanging_up_ends_the_work,
         a_demo_caller_that_hangs_up_ends_its_calls,
     ]

@@ -230,6 +230,19 @@ def json_lines_have_exactly_the_documented_members():
             assert len(d.entries("ready")) == 1
 
 
+def a_flood_of_broken_connections_is_one_line_a_second():
+    def garbage():
+        with client(d.urls[0]) as c:
+            c.socket.sendall(b"\xff" * 16)
+            with contextlib.suppress(ConnectionError):
+                while c.socket.recv(1000):
+                    pass
+    with place() as at, at.foreground(*demo()) as d:
+        for e in d.flood("disconnected", garbage):
+            assert e["fields"]["reason"].startswith("protocol_error: "), e
+            assert e["fields"]["peer"].startswith("127.0.0.1:"), e
+
+
 def nothing_is_forged_in_a_text_log():
     evil = "x\n2026-11-22 00:00:00.000 info host: ready\r\x1b[2J\u2028\x85"
     with place() as at:
@@ -290,6 +303,7 @@ main([
     a_component_that_fails_takes_its_policy,
     a_tree_serves_all_its_components,
     json_lines_have_exactly_the_documented_members,
+    a_flood_of_broken_connections_is_one_line_a_second,
     nothing_is_forged_in_a_text_log,
     what_is_wrong_is_one_exact_line,
     two_components_never_listen_at_one_address,

@@ -277,6 +277,20 @@ def what_is_no_tls_is_closed_and_named():
         assert call_over_tls(d.urls[0], ca, "add", 1, 2) == 3
 
 
+def a_flood_of_handshakes_that_fail_is_one_line_a_second():
+    def nothing():
+        with socket.create_connection(("127.0.0.1", port_in(d.urls[0])), 20) as s:
+            s.sendall(b"nothing of TLS")
+            with contextlib.suppress(ConnectionResetError):
+                while s.recv(1000):
+                    pass
+    with place() as at:
+        own = authority(at.path).issue("server")
+        with at.foreground("demo", "--listen", SECURE, "--tls-certificate", own) as d:
+            for e in d.flood("handshake failed", nothing):
+                assert e["fields"]["reason"].startswith("TLS: "), e
+
+
 def one_port_takes_both_only_where_it_is_told_to():
     with serving("--tls-optional") as (at, ca, d):
         assert call(d.urls[0].replace("oocrpcs", "oocrpc"), "add", 1, 2) == 3
@@ -340,6 +354,7 @@ main([
     files_with_new_contents_are_for_new_connections,
     who_stalls_is_closed_in_time_and_disturbs_nobody,
     what_is_no_tls_is_closed_and_named,
+    a_flood_of_handshakes_that_fail_is_one_line_a_second,
     one_port_takes_both_only_where_it_is_told_to,
     what_is_wrong_with_the_options_is_one_line,
     the_proxy_encrypts_on_both_sides,

@@ -61,6 +61,27 @@ class process:
         until(enough)
         return self.entries(message, component, after)[-1]["fields"]
 
+    def flood(self, message, bring_about):
+        """Brings warnings about until one tells of those that went untold: the first was told at
+        once, and since then one a second. Returns the entries."""
+        start, times = time.monotonic(), 0
+
+        def another():
+            nonlocal times
+            bring_about()
+            times += 1
+            return any("untold" in e["fields"] for e in self.entries(message))
+        bring_about()
+        first = self.seen(message)
+        assert "untold" not in first and len(self.entries(message)) == 1, first
+        until(another)
+        found = self.entries(message)
+        assert len(found) <= time.monotonic() - start + 1, found
+        assert {e["level"] for e in found} == {"warn"}, found
+        untold = sum(int(e["fields"].get("untold", 0)) for e in found)
+        assert 1 <= untold and len(found) + untold <= times + 1, (found, times)
+        return found
+
     def kill(self, number):
         os.kill(self.pid, number)
 
