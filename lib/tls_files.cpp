@@ -5,6 +5,8 @@
 #include <cstring>
 #include <ctime>
 
+#include <sys/stat.h>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -57,6 +59,9 @@ pem_file::pem_file(std::string path) : path_(std::move(path)) {
     };
     std::unique_ptr<std::FILE, file_close> file(std::fopen(path_.c_str(), "rbe"));
     if (!file) fail(std::strerror(errno));
+    struct stat is{};
+    if (::fstat(::fileno(file.get()), &is) != 0) fail(std::strerror(errno));
+    mode_ = is.st_mode & 0777;
     // Kept where it is overwritten later: it may hold a key.
     secret text(largest_file);
     const auto size = std::fread(text.data(), 1, text.size(), file.get());
@@ -86,13 +91,25 @@ key_ptr pem_file::key(const std::string& password) const {
     const auto why = ERR_peek_last_error();
     const bool encrypted = text().find("ENCRYPTED") != std::string_view::npos;
     ERR_clear_error();
-    if (key) return key;
+    if (key) {
+        require_private();
+        return key;
+    }
     if (encrypted && password.empty())
         refuse("the key '" + path_ + "' is encrypted, and there is no password for it");
     if (encrypted) refuse("the password does not open the key '" + path_ + "'");
     if (ERR_GET_REASON(why) == PEM_R_NO_START_LINE || ERR_GET_LIB(why) == ERR_LIB_OSSL_DECODER)
         refuse("'" + path_ + "' holds no private key in PEM");
     refuse("'" + path_ + "': the private key in it is broken");
+}
+
+/// Its group may read it: that is how a daemon without privileges gets it.
+void pem_file::require_private() const {
+    if (!(mode_ & S_IROTH)) return;
+    char mode[16];
+    std::snprintf(mode, sizeof(mode), "%o", mode_);
+    refuse("every user of this machine can read the key '" + path_ + "' (its mode is " + mode +
+           "): chmod o= it");
 }
 
 bool is_valid_now(const X509& certificate) {

@@ -27,13 +27,17 @@ class pem_file {
 
     /// All of its certificates, at least one.
     std::vector<x509_ptr> certificates() const;
+    /// Its key, which not everybody may be allowed to read.
     key_ptr key(const std::string& password) const;
 
     const std::string& path() const noexcept { return path_; }
     std::string_view text() const noexcept { return text_.view(); }
 
   private:
+    void require_private() const;
+
     std::string path_;
+    unsigned mode_ = 0; // of the file
     secret text_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <fstream>
 
+#include <sys/stat.h>
+
 #include <asio/error.hpp>
 
 #include <oocrpc/error.hpp>
@@ -953,6 +955,13 @@ TEST_CASE("what is wrong with which file is said") {
     CHECK(with(old->path()).starts_with("the certificate '" + old->path() + "' has expired on 2"));
     CHECK(
         with(early->path()).starts_with("the certificate '" + early->path() + "' is valid from 2"));
+    const auto open = s.ca.issue({});
+    ::chmod(open->path().c_str(), 0640);
+    CHECK(with(open->path()) == "");
+    ::chmod(open->path().c_str(), 0644);
+    CHECK(with(open->path()) == "every user of this machine can read the key '" + open->path() +
+                                    "' (its mode is 644): chmod o= it");
+    CHECK(with(open->path(), good->path()).starts_with("the key")); // not read for a key
     tls_server_options asking;
     asking.certificate = good->path();
     asking.clients = client_certificates::optional;

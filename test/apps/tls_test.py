@@ -234,6 +234,9 @@ def files_with_new_contents_are_for_new_connections():
             with tls_client(d.urls[0], how) as after:
                 assert after.socket.getpeercert()["serialNumber"] == new
             own.write_text(good)
+            own.chmod(0o644)
+            assert "every user of this machine can read the key" in d.reload()["fields"]["reason"]
+            own.chmod(0o600)
             assert d.reload()["fields"] == {}
             assert before.call("add", 1, 2) == 3
         assert not d.entries("stopped")

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <sys/stat.h>
+
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -100,6 +102,7 @@ class authority {
     void write(const std::string& path, EVP_PKEY* key, X509* which = nullptr) const {
         const std::unique_ptr<std::FILE, free_all> file(std::fopen(path.c_str(), "we"));
         if (!file) throw std::runtime_error(path);
+        ::fchmod(::fileno(file.get()), 0600);
         PEM_write_X509(file.get(), which ? which : certificate_.get());
         if (key) PEM_write_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
     }

@@ -35,5 +35,6 @@ class authority:
                        "-days", str(days), "-subj", subject or f"/CN={name}", "-keyout", new_key,
                        "-addext", f"subjectAltName={names}",
                        "-addext", "basicConstraints=critical,CA:FALSE")
+        path.touch(0o600)
         path.write_text(text + new_key.read_text())
         return path
