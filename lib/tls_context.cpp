@@ -80,7 +80,8 @@ class identity {
     const std::string* password_;
 };
 
-/// Returns the names of those that are trusted from now on.
+/// What the CAs of that file have signed is trusted from now on; `tell_clients`: they are told
+/// whose certificates are asked for.
 void trust(SSL_CTX* c, const pem_file& ca, bool tell_clients) {
     auto* store = SSL_CTX_get_cert_store(c);
     for (const auto& one : ca.certificates()) {
