@@ -199,6 +199,30 @@ TEST_CASE("who stalls in the handshake is closed after five seconds and keeps no
     });
 }
 
+TEST_CASE("a handshake that ends just within its time is one like any other") {
+    run([]() -> awaitable<void> {
+        encrypted_site s(co_await this_coro::executor);
+        s.serve();
+        const auto at = url::parse(alpha);
+        auto bytes = co_await connect_stream(at);
+        raw_tls_peer slow(std::move(bytes), false, [](SSL_CTX*) {});
+        SSL_do_handshake(slow.ssl());
+        co_await slow.send();
+        co_await sleep_for(4'999ms);
+        CHECK(co_await slow.shake() == "");
+        co_await sleep_for(1s); // the time of the handshake counts no more
+        CHECK(s.failures.empty());
+        REQUIRE(s.peers.size() == 1);
+        CHECK(s.peers[0].tls->version == "TLSv1.3");
+        co_await slow.write(
+            testing::frame(R"({"call": {"funcname": "add", "arguments": [2, 3]}})"));
+        const auto answer = co_await slow.read();
+        CHECK(answer == testing::frame(R"({"reply": 5})"));
+        slow.stream().close();
+        co_await s.end();
+    });
+}
+
 TEST_CASE("a peer that reads nothing is given up in time although it asks for new keys") {
     run([]() -> awaitable<void> {
         encrypted_site s(co_await this_coro::executor);
