@@ -54,6 +54,7 @@ void connection::write_rest() {
     stuck_since_ = clock_.now();
     stuck_at_ = stream_->unsent();
     arm(after(stuck_since_, limit().write_timeout / looks_at_write));
+    account();
 }
 
 void connection::forget_written(byte_buffer& b) {

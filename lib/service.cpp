@@ -24,10 +24,15 @@ hello_reply say_hello(context& c) {
     hello_reply reply;
     reply.version = version;
     const std::pair<const char*, std::size_t> numbers[] = {
-        {"max_message", l.max_message},   {"max_depth", l.max_depth},
-        {"max_elements", l.max_elements}, {"max_in_flight", l.max_in_flight},
-        {"max_queued", l.max_queued},     {"max_streams", l.max_streams},
-        {"max_cancels", l.max_cancels},   {"frame_rate", l.frame_rate}};
+        {"max_message", l.max_message},
+        {"max_message_before_login", l.max_message_before_login},
+        {"max_depth", l.max_depth},
+        {"max_elements", l.max_elements},
+        {"max_in_flight", l.max_in_flight},
+        {"max_queued", l.max_queued},
+        {"max_streams", l.max_streams},
+        {"max_cancels", l.max_cancels},
+        {"frame_rate", l.frame_rate}};
     for (const auto& [name, n] : numbers) reply.limits[name] = static_cast<std::int64_t>(n);
     reply.limits["first_frame_timeout"] = l.first_frame_timeout.count();
     reply.limits["frame_timeout"] = l.frame_timeout.count();

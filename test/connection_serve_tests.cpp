@@ -16,6 +16,7 @@ constexpr method<int(int, int)> add{"add", {"a", "b"}};
 constexpr method<int(int)> slow{"slow", {"ms"}};
 constexpr method<void()> nothing{"nothing"};
 constexpr method<std::string(int)> big{"big", {"n"}};
+constexpr method<stream<int>()> numbers{"numbers"};
 
 /// What the handlers of a case have seen.
 struct seen {
@@ -44,7 +45,10 @@ service make_service(seen& l) {
                 co_return ms;
             })
         .on(nothing, [] {})
-        .on(big, [](int n) { return std::string(static_cast<std::size_t>(n), 'x'); });
+        .on(big, [&l](int n) {
+            ++l.begun;
+            return std::string(static_cast<std::size_t>(n), 'x');
+        });
     return s;
 }
 
@@ -399,6 +403,8 @@ TEST_CASE("a peer that does not read its answers is not read from, until it read
         co_await settle();
         co_await settle();
         CHECK(w.mine->usable());
+        CHECK(l.begun > 0);
+        CHECK(l.begun < 1'000); // not all: the rest is not read
         int replies = 0, pongs = 0;
         while (replies < calls || pongs < calls) {
             const auto got = co_await w.theirs.next_frame();
@@ -409,6 +415,78 @@ TEST_CASE("a peer that does not read its answers is not read from, until it read
         w.mine->close(why);
         co_await settle();
     });
+}
+
+TEST_CASE("calls are read as long as no more than max_queued bytes of answers wait") {
+    // More than a stream in memory takes without being read from: it waits as a whole.
+    constexpr int large = 300'000;
+    const auto first = frame_of(json{{"reply", std::string(large, 'x')}});
+    for (const std::size_t missing : {0, 1}) {
+        CAPTURE(missing);
+        run([&]() -> awaitable<void> {
+            connection_options options;
+            options.limit.max_queued = first.size() - missing;
+            seen l;
+            handler h = make_service(l);
+            scripted w(co_await this_coro::executor, std::move(h), std::move(options));
+            script fill{sends{call("big", "[300000]")}};
+            co_await w.theirs.play(std::move(fill));
+            co_await settle();
+            std::string all;
+            for (int i = 0; i < 3; ++i) all += frame(call("add", "[1, 2]"));
+            script more{send_bytes{std::move(all)}};
+            co_await w.theirs.play(std::move(more));
+            co_await sleep_for(20s);
+            CHECK(l.begun - 1 == (missing ? 0 : 1)); // the answer to the one is too much
+            CHECK(w.mine->usable());
+            const auto got = co_await w.theirs.next_frame();
+            CHECK(got["reply"].is_string());
+            script rest{expect{R"({"reply": 3})"}, expect{R"({"reply": 3})"},
+                        expect{R"({"reply": 3})"}, close_stream{}};
+            co_await w.theirs.play(std::move(rest));
+            CHECK(l.begun - 1 == 3);
+            co_await settle();
+        });
+    }
+}
+
+TEST_CASE("a stream waits while more than max_queued bytes of answers do") {
+    const auto first = frame_of(json{{"reply", std::string(300'000, 'x')}});
+    for (const std::size_t missing : {0, 1}) {
+        CAPTURE(missing);
+        run([&]() -> awaitable<void> {
+            connection_options options;
+            options.limit.max_queued = first.size() - missing;
+            const auto ex = co_await this_coro::executor;
+            promise<void> gate;
+            int sent = 0;
+            service s{""};
+            s.on(big, [](int n) {
+                 return std::string(static_cast<std::size_t>(n), 'x');
+             }).on(numbers, [&](sink<int>& out) -> awaitable<void> {
+                co_await gate.wait();
+                for (; sent < 5; ++sent) co_await out.send(sent);
+            });
+            scripted w(ex, handler(s), std::move(options));
+            script fill{sends{call("numbers", "[]", R"(, "id": 1, "stream": 100)")},
+                        sends{call("big", "[300000]")}};
+            co_await w.theirs.play(std::move(fill));
+            co_await settle();
+            gate.fire();
+            co_await sleep_for(20s);
+            CHECK(sent == (missing ? 0 : 1));
+            const auto got = co_await w.theirs.next_frame();
+            CHECK(got["reply"].is_string());
+            for (int i = 0; i < 5; ++i) {
+                const auto item = co_await w.theirs.next_frame();
+                CHECK(item["reply"] == i);
+            }
+            CHECK(sent == 5);
+            script rest{expect{R"({"reply": null, "id": 1})"}, close_stream{}};
+            co_await w.theirs.play(std::move(rest));
+            co_await settle();
+        });
+    }
 }
 
 TEST_CASE("answers that pile up behind a slow one pause reading, too") {

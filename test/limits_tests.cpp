@@ -19,6 +19,7 @@ constexpr method<int(int)> slow{"slow", {"ms"}};
 constexpr method<stream<int>(int)> count{"count", {"n"}};
 constexpr method<void()> stubborn{"stubborn"};
 constexpr method<void(std::string)> hold{"hold", {"text"}};
+constexpr method<std::string(int)> later{"later", {"size"}};
 
 /// What the handlers below have seen.
 struct seen {
@@ -47,6 +48,11 @@ service make_service(seen& s) {
                 for (int i = 0; i < n; ++i) co_await out.send(i);
             })
         .on(hold, [](const std::string&) -> awaitable<void> { co_await sleep_for(5s); })
+        .on(later,
+            [](int n) -> awaitable<std::string> {
+                co_await sleep_for(1s);
+                co_return std::string(static_cast<std::size_t>(n), 'x');
+            })
         .on(stubborn, [&s]() -> awaitable<void> {
             ++s.begun;
             co_await this_coro::reset_cancellation_state(asio::disable_cancellation());
@@ -382,6 +388,32 @@ TEST_CASE("one that reads slowly is not, whatever waits for it") {
     });
 }
 
+// lingering
+
+TEST_CASE("a peer that has ended its half gets 5 s to read what waits for it") {
+    for (const bool reads : {true, false}) {
+        CAPTURE(reads);
+        run([reads]() -> awaitable<void> {
+            guest g(co_await this_coro::executor);
+            co_await g.say(call("big", "[1000000]", 1));
+            script half{half_close{}};
+            co_await g.frames.play(std::move(half));
+            co_await sleep_for(4'999ms);
+            CHECK(!g.mine->closed());
+            if (reads) {
+                const auto got = co_await g.frames.next_frame();
+                CHECK(got["id"] == 1);
+            } else {
+                co_await sleep_for(1ms);
+            }
+            co_await settle();
+            CHECK(g.mine->closed());
+            CHECK(g.end.reason == (reads ? "unavailable: the peer closed the connection"
+                                         : "unavailable: the peer does not read"));
+        });
+    }
+}
+
 // max_streams
 
 TEST_CASE("so many streams are open on a connection, and the next one has to wait for an end") {
@@ -644,6 +676,103 @@ TEST_CASE("a large message waits while memory is scarce, and goes on when there 
     });
 }
 
+TEST_CASE("a message of 64 KiB is read however scarce memory is, one of a byte more waits") {
+    constexpr std::size_t small = 64 << 10;
+    for (const std::size_t size : {small - 1, small, small + 1}) {
+        CAPTURE(size);
+        run([size]() -> awaitable<void> {
+            connection_options options;
+            options.memory = std::make_shared<memory_budget>(10 << 20);
+            const auto kept = options.memory;
+            auto& memory = *kept;
+            const auto ex = co_await this_coro::executor;
+            guest g(ex, {}, std::move(options));
+            co_await g.say(ping);
+            co_await g.hear(pong);
+            json body = json::parse(call("size", "[]", 1));
+            const auto around = frame_of(json(body)).size() + frame_of({{"0", ""}}).size() - 9;
+            const auto text = std::string(size - around, 'x');
+            body["call"]["arguments"].push_back(text);
+            const auto data = frame_of(body);
+            REQUIRE(data.size() == size);
+            memory.take((5 << 20) + 1);
+            co_await g.send(data);
+            const auto got = co_await g.frame_within(20s);
+            CHECK(got.is_null() == (size > small));
+            memory.give_back((5 << 20) + 1);
+            if (size > small) {
+                const auto late = co_await g.frame_within(1s);
+                CHECK(late["reply"] == text.size());
+            }
+            co_await g.close();
+        });
+    }
+}
+
+TEST_CASE("where memory is exceeded, an answer of 64 KiB goes out, a larger one is overloaded") {
+    // The length of a string and its end are bytes of the answer, too.
+    constexpr int small = (64 << 10) - 5;
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(10 << 20);
+        const auto kept = options.memory;
+        auto& memory = *kept;
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
+        int id = 0;
+        const auto ask = [&](int size) {
+            return call("later", "[" + std::to_string(size) + "]", ++id);
+        };
+        for (const int size : {small - 1, small, small + 1}) {
+            CAPTURE(size);
+            co_await g.say(ask(size));
+            co_await sleep_for(500ms);
+            memory.take(10 << 20);
+            const auto got = co_await g.frame_within(10s);
+            memory.give_back(10 << 20);
+            if (size <= small)
+                CHECK(got["reply"].is_string());
+            else
+                CHECK(got == json::parse(overloaded("the process has no memory left for it", id)));
+        }
+        // At the budget, not above it: the bytes of this very call are in it.
+        co_await g.say(ask(small + 1));
+        co_await sleep_for(500ms);
+        const auto left = memory.most() - memory.used();
+        memory.take(left);
+        const auto got = co_await g.frame_within(10s);
+        memory.give_back(left);
+        CHECK(got["reply"].is_string());
+        co_await g.close();
+    });
+}
+
+TEST_CASE("our own calls are overloaded while the connections of the process hold too much") {
+    run([]() -> awaitable<void> {
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(1 << 20);
+        const auto kept = options.memory;
+        auto& memory = *kept;
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
+        co_await g.say(ping);
+        co_await g.hear(pong);
+        const auto left = memory.most() - memory.used();
+        memory.take(left + 1);
+        call_probe refused(g.mine, "x");
+        co_await settle();
+        CHECK(refused.outcome() == "overloaded: the process has no memory left for it");
+        memory.give_back(1);
+        call_probe sent(g.mine, "x");
+        co_await g.hear(R"({"call": {"funcname": "x"}, "id": "$x"})");
+        memory.give_back(left);
+        co_await g.say(R"({"reply": 1, "id": "$x"})");
+        co_await settle();
+        CHECK(sent.outcome() == "1");
+        co_await g.close();
+    });
+}
+
 TEST_CASE(
     "a message that memory does not suffice for ends with its time, and gives back what it had") {
     run([]() -> awaitable<void> {
@@ -696,7 +825,8 @@ TEST_CASE("the metadata of a call that runs counts as its arguments do") {
         connection_options options;
         options.memory = std::make_shared<memory_budget>(1 << 20);
         const auto kept = options.memory;
-        guest g(co_await this_coro::executor, {}, std::move(options));
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
         json body = json::parse(call("hold", R"(["x"])", 1));
         for (int i = 0; i < 20'000; ++i) body["meta"]["k" + std::to_string(i)] = "";
         co_await g.send(frame_of(body));
@@ -770,7 +900,8 @@ TEST_CASE("a stream that is not read ends where memory is exceeded, and others g
         options.memory = std::make_shared<memory_budget>(1 << 20);
         const auto kept = options.memory;
         auto& memory = *kept;
-        guest g(co_await this_coro::executor, {}, std::move(options));
+        const auto ex = co_await this_coro::executor;
+        guest g(ex, {}, std::move(options));
         memory.take(2 << 20);
         // Refused before it begins; one that has begun goes on as long as it is read.
         co_await g.say(call("count", "[9]", 1, R"(, "stream": 100)"));

@@ -7,6 +7,7 @@
 #include "../lib/mongodb/errors.hpp"
 #include "../lib/mongodb/pending_requests.hpp"
 
+#include <oocrpc/limits.hpp>
 #include <oocrpc/mongodb_server_codec.hpp>
 
 #include <deque>
@@ -576,6 +577,43 @@ TEST_CASE("lengths and operations are judged before anything is waited for") {
     exchange small(1'000);
     CHECK(small.refused(t::int32(3'001)) != "");
     CHECK(small.refused(t::int32(3'000)) == "");
+}
+
+TEST_CASE("a peer that may send so much sends that, plain or compressed, and not one byte more") {
+    const std::size_t most = limits().max_message_before_login;
+    // A request of `size` bytes.
+    const auto request = [](std::size_t size) {
+        json body = json::parse(R"({"ping": 1, "x": "", "$db": "admin"})");
+        body["x"] = std::string(size - t::msg(body.dump()).size(), 'x');
+        const auto data = t::msg(body.dump());
+        REQUIRE(data.size() == size);
+        return data;
+    };
+    const auto packed = [](const std::string& plain, compressor c) {
+        byte_buffer b;
+        b.append(t::view(plain));
+        pack(b, 0, c);
+        return t::text(b);
+    };
+    exchange x;
+    x.codec.take_at_most(most);
+    CHECK(x.refused(request(most - 1)) == "");
+    CHECK(x.refused(request(most)) == "");
+    CHECK(x.refused(request(most + 1)) == "a message of 65537 bytes exceeds the limit of 65536");
+    CHECK(x.refused(request(most + 1).substr(0, 4)) != ""); // before any of it is waited for
+    for (const auto c : {compressor::snappy, compressor::zlib, compressor::zstd}) {
+        CAPTURE(static_cast<int>(c));
+        // What is small on the wire counts by what it becomes.
+        REQUIRE(packed(request(most + 1), c).size() < most / 8);
+        CHECK(x.refused(packed(request(most - 1), c)) == "");
+        CHECK(x.refused(packed(request(most), c)) == "");
+        CHECK(x.refused(packed(request(most + 1), c)) ==
+              "OP_COMPRESSED: an uncompressedSize of 65521 is outside of the limit of a message, "
+              "65536 bytes");
+    }
+    x.codec.take_at_most(SIZE_MAX); // has logged in
+    CHECK(x.refused(request(most + 1)) == "");
+    CHECK(x.refused(packed(request(most + 1), compressor::zlib)) == "");
 }
 
 TEST_CASE("a malformed request that can be told from the next is answered") {

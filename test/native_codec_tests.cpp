@@ -1,6 +1,7 @@
 #include "support/scripted_peer.hpp"
 #include "support/test.hpp"
 
+#include <oocrpc/limits.hpp>
 #include <oocrpc/native_codec.hpp>
 
 #include <random>
@@ -275,21 +276,30 @@ TEST_CASE("a body that is no valid BSON is refused with the place") {
     CHECK(reason(data).find("UTF-8") != std::string::npos);
 }
 
-TEST_CASE("a document nested a million times is refused, and a hundred levels within a call pass") {
+TEST_CASE("an argument of a hundred levels passes, one level more is refused, a million are, too") {
     CHECK(reason(deeply_nested(1'000'000)).starts_with("offset "));
     CHECK(deeply_nested(50) == nested(50));
-    json value = 1;
-    for (int i = 0; i < 100; ++i) value = json::array({value});
-    byte_buffer argument;
-    const auto t = bson::put(argument, value);
-    byte_buffer array;
-    bson::array_writer arguments(array);
-    const bson::value_view deep{t, argument};
-    arguments.add(deep);
-    arguments.finish();
-    auto m = message::call("f");
-    m.body = {bson::type::array, array};
-    CHECK(reason(encode(m)).empty());
+    // A value of `levels` in the array of arguments, in the call, in the frame.
+    const auto fault = [](std::size_t levels, std::size_t most) {
+        const auto framed = nested(levels);
+        byte_buffer array;
+        bson::array_writer arguments(array);
+        const bson::value_view deep{bson::type::document, view(framed).subspan(4)};
+        arguments.add(deep);
+        arguments.finish();
+        auto m = message::call("f");
+        m.body = {bson::type::array, array};
+        const auto data = encode(m);
+        native_codec codec(16u << 20, most);
+        message got;
+        return codec.decode(view(data), got).reason;
+    };
+    for (const std::size_t most : {std::size_t{10}, limits().max_depth}) {
+        CAPTURE(most);
+        CHECK(fault(most - 1, most) == "");
+        CHECK(fault(most, most) == "");
+        CHECK(fault(most + 1, most).ends_with("documents are nested too deeply"));
+    }
 }
 
 TEST_CASE("a frame that breaks the rules is refused with what is wrong") {

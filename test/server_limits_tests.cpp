@@ -1,4 +1,5 @@
 #include "support/demo_service.hpp"
+#include "support/mongodb_driver.hpp"
 #include "support/run.hpp"
 #include "support/served.hpp"
 
@@ -225,7 +226,48 @@ TEST_CASE("a client does not notice that its server let an idle connection go") 
     });
 }
 
-TEST_CASE("hello tells all limits by their names") {
+TEST_CASE("a server reads documents of 100,000 elements, unless told otherwise, and no more") {
+    for (const int more : {-1, 0, 1}) {
+        CAPTURE(more);
+        run([more]() -> awaitable<void> {
+            const auto ex = co_await this_coro::executor;
+            server s(ex);
+            s.listen(alpha);
+            spawned serving(ex, s.run(make_demo()));
+            const auto elements = static_cast<std::size_t>(100'000 + more);
+            {
+                // call, funcname, arguments, id, and the array
+                auto stream = co_await connect_stream(url::parse(alpha));
+                scripted_peer native(std::move(stream));
+                json body = json::parse(
+                    R"({"call": {"funcname": "oocrpc.ping", "arguments": []}, "id": 1})");
+                body["call"]["arguments"].push_back(std::vector<int>(elements - 5));
+                script one{send_bytes{frame_of(body)}};
+                co_await native.play(std::move(one));
+                const auto got = co_await native.next_frame();
+                CHECK(got["error"]["message"] ==
+                      (more > 0 ? "protocol_error" : "invalid_argument"));
+                CHECK((got["error"]["detail"].get<std::string>().find(
+                           "document has too many elements") != std::string::npos) == (more > 0));
+            }
+            {
+                // ping, the array, $db
+                auto stream = co_await connect_stream(url::parse(alpha));
+                driver mongodb(std::move(stream));
+                json body = json::parse(R"({"ping": 1, "comment": [], "$db": "admin"})");
+                body["comment"] = std::vector<int>(elements - 3);
+                const json got = co_await mongodb.run(body.dump());
+                CHECK(got["ok"] == (more > 0 ? 0.0 : 1.0));
+                if (more > 0)
+                    CHECK(got["errmsg"].get<std::string>().find("too many elements") !=
+                          std::string::npos);
+            }
+            co_await end(s, serving);
+        });
+    }
+}
+
+TEST_CASE("hello tells the limits that a client meets by their names") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
         server s(ex);
@@ -235,17 +277,12 @@ TEST_CASE("hello tells all limits by their names") {
             client db(ex, alpha);
             const auto hello = co_await db.call(built_in::hello);
             const std::map<std::string, std::int64_t> expected{
-                {"max_message", 16 << 20},
-                {"max_depth", 100},
-                {"max_elements", 100'000},
-                {"max_in_flight", 1024},
-                {"max_queued", 4 << 20},
-                {"max_streams", 128},
-                {"max_cancels", 100},
-                {"frame_rate", 1024},
-                {"first_frame_timeout", 10'000},
-                {"frame_timeout", 30'000},
-                {"write_timeout", 30'000},
+                {"max_message", 16 << 20}, {"max_message_before_login", 64 << 10},
+                {"max_depth", 100},        {"max_elements", 100'000},
+                {"max_in_flight", 1024},   {"max_queued", 4 << 20},
+                {"max_streams", 128},      {"max_cancels", 100},
+                {"frame_rate", 1024},      {"first_frame_timeout", 10'000},
+                {"frame_timeout", 30'000}, {"write_timeout", 30'000},
                 {"idle_timeout", 600'000},
             };
             CHECK(hello.limits == expected);

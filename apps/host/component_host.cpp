@@ -29,9 +29,13 @@ void component_host::set_limits(server_options& server) const {
     each.max_in_flight = o.size("max-in-flight");
     each.max_streams = o.size("max-streams");
     each.max_cancels = o.size("max-cancels");
+    each.max_outgoing = o.size("max-outgoing");
     each.max_message = o.size("max-message");
+    each.max_message_before_login = o.size("max-message-before-login");
+    each.max_depth = o.size("max-depth");
     each.max_elements = o.size("max-elements");
     each.max_queued = o.size("max-queued");
+    each.handshake_timeout = o.duration("handshake-timeout");
     each.first_frame_timeout = o.duration("first-frame-timeout");
     each.frame_timeout = o.duration("frame-timeout");
     each.frame_rate = o.size("frame-rate");

@@ -120,9 +120,13 @@ TEST_CASE("the serving options have the library's defaults") {
     CHECK(v.size("max-in-flight") == each.max_in_flight);
     CHECK(v.size("max-streams") == each.max_streams);
     CHECK(v.size("max-cancels") == each.max_cancels);
+    CHECK(v.size("max-outgoing") == each.max_outgoing);
     CHECK(v.size("max-message") == each.max_message);
+    CHECK(v.size("max-message-before-login") == each.max_message_before_login);
+    CHECK(v.size("max-depth") == each.max_depth);
     CHECK(v.size("max-elements") == each.max_elements);
     CHECK(v.size("max-queued") == each.max_queued);
+    CHECK(v.duration("handshake-timeout") == each.handshake_timeout);
     CHECK(v.duration("first-frame-timeout") == each.first_frame_timeout);
     CHECK(v.duration("frame-timeout") == each.frame_timeout);
     CHECK(v.size("frame-rate") == each.frame_rate);

@@ -231,6 +231,22 @@ def a_slow_poem_trickles_and_arrives_whole():
             assert c.call("poetry.get_poem") == DOOR.read_text()
 
 
+def limits_are_what_the_options_say_and_hello_tells_them():
+    given = {"max-message": "2MiB", "max-message-before-login": "2KiB", "max-depth": "50",
+             "max-elements": "500", "max-in-flight": "7", "max-queued": "8KiB", "max-streams": "9",
+             "max-cancels": "11", "frame-rate": "12", "first-frame-timeout": "13s",
+             "frame-timeout": "14s", "write-timeout": "15s", "idle-timeout": "16s"}
+    with daemon("demo", "--listen", ANY, *[word for name, value in given.items()
+                                           for word in ("--" + name, value)]) as d:
+        with client(d.urls[0]) as c:
+            told = c.call("oocrpc.hello")["limits"]
+        assert told == {
+            "max_message": 2 << 20, "max_message_before_login": 2 << 10, "max_depth": 50,
+            "max_elements": 500, "max_in_flight": 7, "max_queued": 8 << 10, "max_streams": 9,
+            "max_cancels": 11, "frame_rate": 12, "first_frame_timeout": 13000,
+            "frame_timeout": 14000, "write_timeout": 15000, "idle_timeout": 16000}, told
+
+
 def the_limits_of_the_options_hold_on_a_text_port():
     slowly = ("--text", "127.0.0.1:0", "--bytes", "1", "--delay", "60")
     with poetry(*slowly, "--max-connections-per-address", "2") as d:
@@ -304,6 +320,7 @@ def main():
         the_poems_that_come_along_can_be_called,
         the_text_port_writes_the_poem_and_closes,
         a_slow_poem_trickles_and_arrives_whole,
+        limits_are_what_the_options_say_and_hello_tells_them,
         the_limits_of_the_options_hold_on_a_text_port,
         hanging_up_ends_the_work,
         a_demo_caller_that_hangs_up_ends_its_calls,

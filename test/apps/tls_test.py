@@ -256,6 +256,13 @@ def who_stalls_is_closed_in_time_and_disturbs_nobody():
             {"TLS: no handshake within 5000 ms"}
 
 
+def the_time_of_a_handshake_is_an_option():
+    with serving("--handshake-timeout", "200ms") as (at, ca, d):
+        with socket.create_connection(("127.0.0.1", port_in(d.urls[0])), 20) as s:
+            assert s.recv(100) == b""
+        assert reason(d) == "TLS: no handshake within 200 ms"
+
+
 def what_is_no_tls_is_closed_and_named():
     with serving() as (at, ca, d):
         for data, why in ((b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -353,6 +360,7 @@ main([
     certificates_of_clients_are_asked_for_as_told,
     files_with_new_contents_are_for_new_connections,
     who_stalls_is_closed_in_time_and_disturbs_nobody,
+    the_time_of_a_handshake_is_an_option,
     what_is_no_tls_is_closed_and_named,
     a_flood_of_handshakes_that_fail_is_one_line_a_second,
     one_port_takes_both_only_where_it_is_told_to,
