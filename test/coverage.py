@@ -3,18 +3,22 @@
 what reads bytes of strangers.
 
     coverage.py EXPORT.json [--missed]
+    coverage.py --self-test
 
 A branch that no input can take is listed in unreachable_branches.txt, beside this file:
 
     FILE | CONDITION | true or false | why nothing takes it
 
-A line there that fits no branch, or one that is taken, is stale, and fails as well. --missed also
-prints the lines that are not covered, a line for each file.
+Where several branches of a file read the same, `CONDITION #2` is the second of them from the top,
+so that no line excuses more than one. A line there that fits no branch, or one that is taken, is
+stale, and fails as well; so does one that could be of several branches, and a name below that is of
+no file. --missed also prints the lines that are not covered, a line for each file.
 """
 
 import collections
 import json
 import pathlib
+import re
 import sys
 
 LINES = 95.0  # per cent of the library's
@@ -94,11 +98,46 @@ def read_unreachable():
     return entries
 
 
+def numbered(source, found):
+    """The branches from the top, each with what it reads, and ` #N` where others read the same."""
+    texts = {where: source.text(*where) for where in sorted(found)}
+    several = collections.Counter(texts.values())
+    before = collections.Counter()
+    for where, text in texts.items():
+        before[text] += 1
+        yield where, f"{text} #{before[text]}" if several[text] > 1 else text
+
+
+def without_files(names):
+    """Those of BRANCHES_OF of which nothing is measured."""
+    return [n for n in BRANCHES_OF if not any(name.startswith(n) for name in names)]
+
+
 def percent(part, whole):
     return 100.0 if whole == 0 else 100.0 * part / whole
 
 
+def self_test():
+    """That no line excuses two branches, and that a name of no file is noticed."""
+    class source:
+        def text(self, line, *_):
+            return {1: "a", 2: "b", 3: "a"}[line]
+    found = {(3, 1, 3, 2): [0, 1], (1, 1, 1, 2): [0, 1], (2, 1, 2, 2): [0, 1]}
+    assert [text for _, text in numbered(source(), found)] == ["a #1", "b", "a #2"]
+    assert without_files(BRANCHES_OF) == []
+    assert without_files([n for n in BRANCHES_OF if n != "lib/scram"]) == ["lib/scram"]
+    there = [p.relative_to(ROOT).as_posix() for p in (ROOT / "lib").rglob("*")]
+    assert without_files(there) == [], without_files(there)
+    for file, condition, _ in read_unreachable():
+        assert file.startswith(BRANCHES_OF), file
+        text = re.sub(r" #\d+$", "", condition)
+        assert text in " ".join((ROOT / file).read_text().split()), (file, text)
+
+
 def main():
+    if sys.argv[1:] == ["--self-test"]:
+        self_test()
+        return 0
     export = json.load(open(sys.argv[1]))
     files = {within(f["filename"]): f for f in export["data"][0]["files"]}
     library = {n: f for n, f in files.items() if n and n.startswith(("lib/", "include/"))}
@@ -117,6 +156,8 @@ def main():
     if percent(run, all_lines) < LINES:
         wrong.append(f"less than {LINES} % of the library's lines are covered")
 
+    for name in without_files(library):
+        wrong.append(f"BRANCHES_OF: '{name}' is the name, or the beginning, of no file")
     listed = read_unreachable()
     used = set()
     taken = total = unreachable = 0
@@ -125,8 +166,9 @@ def main():
             continue
         source = Source(name)
         mine = [0, 0]
-        for where, counts in sorted(branches(file).items()):
-            condition = source.text(*where)
+        found = branches(file)
+        for where, condition in numbered(source, found):
+            counts = found[where]
             for side, count in zip(("true", "false"), counts):
                 key = (name, condition, side)
                 if count == 0 and key in listed:
@@ -144,7 +186,7 @@ def main():
           f" {unreachable} that cannot be taken")
     for key in sorted(listed.keys() - used, key=listed.get):
         wrong.append(f"{UNREACHABLE.name}:{listed[key]}: stale: no branch of {key[0]} that is"
-                     f" never {key[2]} reads '{key[1]}'")
+                     f" never {key[2]} is '{key[1]}', or several are, which #1, #2, ... tell apart")
     for line in wrong:
         print(line)
     return 1 if wrong else 0

@@ -2,8 +2,8 @@
 """Hostile peers beside a good client: hostile.py OOCRPCD OOCRPC [--seconds N] [--list] [NAME...]
 
 For each behaviour a process full of hostile connections is let loose on `oocrpcd demo`, for its
-share of the seconds, while `oocrpc bench` calls it over both framings, 500 times a second each. See
-README.md for what has to hold.
+share of the seconds, while `oocrpc bench` calls it over both framings, 500 times a second each.
+test/README.md says what has to hold.
 """
 import argparse
 import concurrent.futures
