@@ -77,7 +77,9 @@ awaitable<std::string> read_all(byte_peer& from, std::size_t size) {
 }
 
 awaitable<void> read_to_end(byte_peer& from) {
-    while (!(co_await from.read()).empty()) {
+    for (;;) {
+        const auto some = co_await from.read();
+        if (some.empty()) co_return;
     }
 }
 

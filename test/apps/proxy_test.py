@@ -74,7 +74,8 @@ def poetry(*slow):
 
 def proxy(upstream, *more):
     return daemon(PROXY, "--listen", "oocrpc://127.0.0.1:0", "--upstream", upstream, "--text",
-                  "127.0.0.1:0=poetry.get_poem", *more)
+                  "127.0.0.1:0=poetry.get_poem", "--max-connections-per-address", str(2 * CALLERS),
+                  *more)
 
 
 def test_one_call_for_all():
