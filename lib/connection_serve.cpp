@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "collected.hpp"
+#include "connection_list.hpp"
 #include "runner_pool.hpp"
 
 namespace oocrpc {
@@ -261,13 +262,7 @@ void connection::cancel_running(context& c) {
 }
 
 void connection::cancel_all_running() {
-    const auto some = dispatcher_.running_where(cancels_of_a_turn,
-                                                [](const context& c) { return !c.cancelled_; });
-    // Cancelling one may end others.
-    for (auto key : some)
-        if (auto* c = dispatcher_.find_running(key)) cancel_running(*c);
-    if (some.size() == cancels_of_a_turn)
-        asio::post(executor_, [self = shared_from_this()] { self->cancel_all_running(); });
+    if (list_ && dispatcher_.running() > 0) list_->cancel_in_turn(shared_from_this());
 }
 
 void connection::on_credit(const message& m) {

@@ -42,7 +42,7 @@ def sleepers(f, peer):
     yield wait(FOREVER)
 
 
-@hostile(8, READ + QUEUED + IN_FLIGHT, must=FLOOD)
+@hostile(8, READ + QUEUED + IN_FLIGHT, must=FLOOD, addresses=1)
 def sleepers_that_leave(f, peer):
     """What cancels by hanging up."""
     yield send(b"".join(f.call("demo.sleep_ms", 600_000, id=i) for i in range(1, 1000)))

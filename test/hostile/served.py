@@ -54,7 +54,7 @@ class visitor:
         self.socket.sendall(native.call(method, *arguments, id=1))
         answer = decode(self.stream.read(int.from_bytes(self.stream.read(4), "big")))
         if "error" in answer:
-            raise remote_error(**answer["error"])
+            raise remote_error(answer["error"]["message"], answer["error"]["detail"])
         return answer["reply"]
 
     def command(self, body):
