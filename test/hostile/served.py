@@ -22,12 +22,14 @@ KEPT_BY_ASAN = 16  # MiB of freed memory
 
 
 def until(true, what, seconds=PATIENCE):
-    """Polls until true() gives something, and returns that."""
-    start = time.monotonic()
+    """Polls until true() gives something, and returns that; ever less often, as a look at a server
+    that has much to do costs it time."""
+    start, pause = time.monotonic(), 0.01
     while not (value := true()):
         if time.monotonic() - start > seconds:
             raise AssertionError(f"this did not happen in {seconds} s: {what()}")
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(0.25, 1.5 * pause)
     return value
 
 
