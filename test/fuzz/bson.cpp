@@ -80,6 +80,7 @@ void beside_nlohmann(oocrpc::bytes document) {
 /// out options of regular expressions that it does not know, and is lax with old types.
 constexpr std::string_view missed[] = {
     "documents are nested too deeply", "document does not end with NUL",
+    "document ends before its length", // of code with scope
     "regex options are not UTF-8",
     "string does not end with NUL", // of a DBPointer
 };
