@@ -290,6 +290,70 @@ TEST_CASE("a certificate logs in by MONGODB-X509, with hello or after it, with a
     CHECK(other.failure.starts_with("the login of 'CN=bob' by MONGODB-X509 failed: "));
 }
 
+TEST_CASE(
+    "what servers leave out of a login, or say in another way, ends it clearly or not at all") {
+    login_server::behaviour how;
+    const auto reason = [&](std::function<void(json&)> change) {
+        how.change = std::move(change);
+        return conversation(login_of("ann", "pencil"), how).failure;
+    };
+    // A step that does not say "done" is not the last; one without conversation is not found again.
+    CHECK(reason([](json& reply) {
+              if (reply.contains("done")) reply.erase("done");
+          }).ends_with("than there is to say"));
+    const auto lost = reason([](json& reply) {
+        auto& step = reply.contains("ok") && reply.contains("speculativeAuthenticate")
+                         ? reply["speculativeAuthenticate"]
+                         : reply;
+        step.erase("conversationId");
+    });
+    CHECK(lost.find("the server says unauthenticated") != lost.npos);
+    // What is no step, and no list of mechanisms, counts as none.
+    CHECK(reason([](json& reply) {
+              if (reply.contains("speculativeAuthenticate"))
+                  reply["speculativeAuthenticate"] = "later";
+          }) == "");
+    for (const auto& known : {json("SCRAM-SHA-256"), json::array({5, json::array()})}) {
+        how.speculates = false;
+        how.change = [&](json& reply) {
+            if (reply.contains("saslSupportedMechs")) reply["saslSupportedMechs"] = known;
+        };
+        conversation c(login_of("ann", "pencil"), how);
+        CHECK(c.failure == "");
+        CHECK(c.server.commands[1]["mechanism"] == "SCRAM-SHA-1");
+    }
+    conversation nobody(login_of("", "", "MONGODB-X509", "$external"), {}, true);
+    CHECK(nobody.failure.starts_with("the login by MONGODB-X509 failed: "));
+}
+
+TEST_CASE("a handshake that breaks before the login is no failed login") {
+    login_server::behaviour how;
+    how.change = [](json& reply) {
+        reply = {{"ok", 0}, {"code", 1}, {"codeName", "InternalError"}, {"errmsg", "no"}};
+    };
+    conversation c(login_of("ann", "pencil"), how);
+    CHECK(c.failure.starts_with("an error instead of a handshake"));
+    CHECK(c.code == errc::protocol_error);
+}
+
+TEST_CASE("a second answer to hello counts for nothing") {
+    mongodb_client_codec codec(conversation::options_of(login_of("ann", "pencil"), false));
+    login_server server;
+    byte_buffer hello;
+    codec.speak(hello);
+    const auto reply = server.answer(hello);
+    message m;
+    for (int i = 0; i < 2; ++i) {
+        CHECK(codec.decode(reply, m).what == decoded::state::message);
+        CHECK(m.kind == message_kind::ignored);
+        CHECK(!codec.ready());
+    }
+    byte_buffer next;
+    codec.speak(next);
+    CHECK(codec.decode(server.answer(next), m).what == decoded::state::message);
+    CHECK(codec.ready());
+}
+
 TEST_CASE("calls wait for the login, and go out after it") {
     conversation c(login_of("ann", "pencil"));
     byte_buffer out;
