@@ -78,7 +78,7 @@ def goaway_flood(f, peer):
     yield from over_and_over(f.info(goaway="x" * 100))
 
 
-@hostile(8, READ + QUEUED, framings=(native,), must=FLOOD)
+@hostile(8, READ + QUEUED, framings=(native,), must=FLOOD, heavy=True)
 def metadata_flood(f, peer):
     meta = {f"key-{i}": "v" * 40 for i in range(1000)}
     yield from again(f, lambda i: f.call("demo.whoami", id=i, meta=meta))
