@@ -9,6 +9,8 @@ namespace oocrpc {
 namespace detail {
 
 constexpr auto not_in_heap = static_cast<std::size_t>(-1);
+// What is due at the same time, as where many peers fall silent together, is not to keep the loop.
+constexpr std::chrono::microseconds turn_time{100};
 
 /// `order` is unique for each arming and 0 while disarmed. A callback that is on its way to its
 /// executor carries the number it was armed with and runs only if it still stands here. Changed
@@ -29,6 +31,7 @@ struct clock_entry : std::enable_shared_from_this<clock_entry> {
 } // namespace detail
 
 using detail::not_in_heap;
+using detail::turn_time;
 
 clock& clock::of(asio::execution_context& context) {
     return asio::use_service<clock>(context);
@@ -94,12 +97,12 @@ void clock::advance(duration by) {
     }
 }
 
-bool clock::fire_due() {
+bool clock::fire_due(std::size_t at_most) {
     auto now = this->now();
     std::vector<due> ready;
     {
         std::lock_guard lock(mutex_);
-        while (!heap_.empty() && heap_.front()->at <= now) {
+        while (ready.size() < at_most && !heap_.empty() && heap_.front()->at <= now) {
             auto& e = *heap_.front();
             ready.push_back({e.shared_from_this(), e.order});
             heap_erase(0);
@@ -174,7 +177,10 @@ void clock::on_system_timer(std::uint64_t wait) {
         if (wait != last_wait_) return;
         system_at_.reset();
     }
-    fire_due();
+    // The rest at once, and in turns of the loop that others have, too.
+    const auto end = std::chrono::steady_clock::now() + turn_time;
+    while (fire_due(1) && std::chrono::steady_clock::now() < end) {
+    }
     std::lock_guard lock(mutex_);
     if (!virtual_now_ && !heap_.empty() && (!system_at_ || heap_.front()->at < *system_at_))
         set_system_timer(heap_.front()->executor);

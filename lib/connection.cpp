@@ -6,6 +6,7 @@
 
 #include "connection_list.hpp"
 #include "runner_pool.hpp"
+#include "turns.hpp"
 
 namespace oocrpc {
 namespace {
@@ -13,15 +14,20 @@ namespace {
 // A connection that nothing happens on holds a read buffer of the least size.
 constexpr std::size_t least_read = 256;
 constexpr std::size_t most_read = 256 << 10;
+// Who reads as much as this at once takes turns with others: the system copies it.
+constexpr std::size_t large_read = 16 << 10;
 // After so many messages of a read, what they were answered leaves: the peer need not wait for the
 // rest. A write costs about as much as ten of them.
 constexpr std::size_t early_answers = 32;
 // Messages of a connection in one turn of the loop, where a kilobyte, read or answered, counts as
-// one more. Those that have sent more than that share this number, so that others wait for them no
-// longer the more there are, but each has the least.
+// one more. Who has sent more than that waits for another turn, and takes it alone: see turns.
+// While some do, who comes gets a share of this number at once, but the least.
 constexpr std::size_t turn_messages = 64;
 constexpr std::size_t least_turn = 4;
 constexpr std::size_t kilobyte = 1024;
+// However few they are, those that take longer have had their turn: looked at after so many.
+constexpr std::chrono::microseconds turn_time{100};
+constexpr std::size_t messages_between_looks = 4;
 // What they are answered leaves once it is as much as this: a write for each turn would cost more.
 constexpr std::size_t early_bytes = 2048;
 // A message up to this size is read however little memory there is.
@@ -95,16 +101,22 @@ void connection::log_in(std::string user) {
 
 void connection::read() {
     if (reading_) return;
+    reading_ = true;
     // Grow with what has arrived, never to the length that a header claims.
     auto room = read_size_;
     if (needed_ > in_.size()) room = std::max(room, std::min(needed_ - in_.size(), in_.size()));
+    if (room < large_read) return read_some(room);
+    in_turn([room](connection& c) { c.read_some(room); });
+}
+
+void connection::read_some(std::size_t room) {
+    if (state_ == state::closed) return;
     try {
         in_.prepare(room);
     } catch (const std::bad_alloc&) {
         return close(rpc_error(errc::overloaded, no_memory));
     }
     account();
-    reading_ = true;
     stream_->read_some({in_.data() + in_.size(), in_.capacity() - in_.size()}, shared_from_this());
 }
 
@@ -129,7 +141,7 @@ void connection::adapt(std::size_t size) {
 void connection::on_read(std::error_code ec, std::size_t size) {
     reading_ = false;
     if (state_ == state::closed) return;
-    if (ec) return on_peer_gone(ec);
+    if (ec) return in_turn([ec](connection& c) { c.on_peer_gone(ec); });
     in_.commit(size);
     adapt(size);
     process();
@@ -159,7 +171,7 @@ void connection::process() {
     close_if_idle();
     if (state_ == state::closed || state_ == state::flushing) return;
     account();
-    if (behind_) return asio::post(executor_, [self = shared_from_this()] { self->process(); });
+    if (behind_) return in_turn([](connection& c) { c.process(); });
     if (!read_paused_) in_.consume(std::exchange(taken_, 0));
     if (!read_paused_ && starved()) read_paused_ = paused_for_handlers_ = true;
     if (read_paused_ && paused_for_handlers_) arm(batch_time_ + hang_up_check);
@@ -188,8 +200,10 @@ decoded connection::decode_next(message& m) noexcept {
 
 void connection::decode_all() {
     needed_ = 0;
+    const bool has_turn = behind_;
     set_behind(false);
-    const auto turn = list_ ? std::max(turn_messages / (list_->behind() + 1), least_turn) : 1;
+    const auto others = list_ && !has_turn ? list_->behind() : 0;
+    const auto turn = std::max(turn_messages / (others + 1), least_turn);
     std::size_t messages = 0;
     spent_ = 0;
     while (state_ == state::open || state_ == state::draining) {
@@ -218,7 +232,17 @@ void connection::decode_all() {
         on_message(m);
         spent_ += 1 + (d.size + std::max(out_.size(), before) - before) / kilobyte;
         if (++messages == early_answers) write_out();
+        if (messages % messages_between_looks == 0 && clock_.now() > batch_time_ + turn_time)
+            spent_ = turn;
     }
+}
+
+/// For what would keep the loop from others if all of it were done at once; see turns.
+void connection::in_turn(std::function<void(connection&)> what) {
+    using detail::turns;
+    if (!list_) return; // nor is there a loop any more
+    turns::take(executor_,
+                [self = shared_from_this(), what = std::move(what)](turns::now) { what(*self); });
 }
 
 void connection::set_behind(bool yes) noexcept {
@@ -269,7 +293,7 @@ void connection::on_message(message& m) {
 }
 
 void connection::on_peer_gone(std::error_code ec) {
-    const auto self = shared_from_this();
+    if (state_ == state::closed) return;
     const auto why = !peer_error_.empty()     ? peer_error_
                      : ec == asio::error::eof ? "the peer closed the connection"
                                               : ec.message();

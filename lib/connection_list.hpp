@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <unordered_set>
@@ -43,20 +42,12 @@ class connection_list : public asio::execution_context::service {
         behind_.fetch_add(one_more ? 1 : std::size_t(-1), std::memory_order_relaxed);
     }
 
-    /// Cancels all calls that the peer of `c` has running, some in each turn of the loop, and those
-    /// of other connections with them, one after the other: what handlers unwind is not to keep
-    /// the loop from everybody else.
-    void cancel_in_turn(std::shared_ptr<connection> c);
-
   private:
     void shutdown() override;
-    void cancel_next();
 
     std::mutex mutex_;
     std::unordered_set<connection*> all_;
     std::atomic<std::size_t> behind_{0};
-    std::deque<std::shared_ptr<connection>> ending_; // whose calls are to be cancelled
-    bool cancelling_ = false;                        // the first of them has its turn
 };
 
 } // namespace oocrpc::detail

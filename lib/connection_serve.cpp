@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "collected.hpp"
-#include "connection_list.hpp"
 #include "runner_pool.hpp"
+#include "turns.hpp"
 
 namespace oocrpc {
 namespace {
@@ -15,12 +15,14 @@ constexpr std::size_t spare_contexts = 64;
 constexpr std::size_t spare_bytes = 4096;
 thread_local std::vector<std::unique_ptr<context>> spare;
 // Bytes of items that one turn of the loop makes.
-constexpr std::size_t items_of_a_turn = 4096;
+constexpr std::size_t items_of_a_turn = 16 << 10;
 // And how many, where they are not sent.
 constexpr std::int32_t unsent_of_a_turn = 32;
 // An exception takes a cancelled handler through all of its coroutines to its end, which costs as
 // much as that many messages.
 constexpr std::size_t cost_of_cancel = 32;
+// So many are cancelled in one turn of the loop where they are late, or their connection ends.
+constexpr std::size_t cancels_of_a_turn = 4;
 // A handler that waits takes a coroutine, a place among the others, and what it waits for.
 constexpr std::size_t cost_of_waiting = 8;
 // An error that cannot travel as it is travels with that much of its text.
@@ -256,13 +258,29 @@ void connection::on_cancel(const message& m) {
 
 void connection::cancel_running(context& c) {
     if (std::exchange(c.cancelled_, true)) return;
+    c.expired_ = c.deadline_.passed(clock_.now());
     // Whoever sends items may do so from a coroutine that the signal does not reach.
     if (c.credit_wait_) std::exchange(c.credit_wait_, std::nullopt)->fire();
     if (c.signal_) c.signal_->emit(asio::cancellation_type::terminal);
 }
 
+/// Cancels some of the calls whose deadline is over at `then`; true where there may be more.
+bool connection::cancel_some(time_point then) {
+    const auto late = dispatcher_.running_where(cancels_of_a_turn, [then](const context& c) {
+        return !c.cancelled_ && c.deadline_.passed(then);
+    });
+    // Cancelling one may end others.
+    for (auto key : late)
+        if (auto* c = dispatcher_.find_running(key)) cancel_running(*c);
+    return late.size() == cancels_of_a_turn;
+}
+
+/// Some in each turn of the loop: what handlers unwind is not to keep it from everybody else.
 void connection::cancel_all_running() {
-    if (list_ && dispatcher_.running() > 0) list_->cancel_in_turn(shared_from_this());
+    if (dispatcher_.running() == 0) return;
+    in_turn([](connection& c) {
+        if (c.cancel_some(time_point::max())) c.cancel_all_running();
+    });
 }
 
 void connection::on_credit(const message& m) {
@@ -279,7 +297,7 @@ awaitable<void> connection::collect_item(context& c, bson::value_view item) {
         throw rpc_error(errc::cancelled, "the caller is gone");
     // Nobody grants credit for what is not sent, so it counts the items of a turn.
     if ((c.credit_ = (c.credit_ + 1) % unsent_of_a_turn) == 0)
-        co_await asio::post(executor_, use_awaitable);
+        co_await detail::turns::wait(executor_);
     if (c.oneway_) co_return;
     auto& all = *c.collected_;
     const auto before = all.data.size(), held = all.data.capacity();
@@ -289,7 +307,7 @@ awaitable<void> connection::collect_item(context& c, bson::value_view item) {
         if (out_of_memory()) throw rpc_error(errc::overloaded, no_memory);
     }
     if (all.data.size() / items_of_a_turn != before / items_of_a_turn)
-        co_await asio::post(executor_, use_awaitable);
+        co_await detail::turns::wait(executor_);
 }
 
 awaitable<void> connection::send_item(context& c, bson::value_view item) {
@@ -323,7 +341,7 @@ awaitable<void> connection::send_item(context& c, bson::value_view item) {
     // A handler that always has another item, for a peer that takes them all, leaves the loop to
     // others meanwhile.
     if (out_.size() / items_of_a_turn != before / items_of_a_turn)
-        co_await asio::post(executor_, use_awaitable);
+        co_await detail::turns::wait(executor_);
 }
 
 } // namespace oocrpc

@@ -53,15 +53,20 @@ void connection::end_late_calls(time_point now) {
             auto text = dispatcher_.deadline(id).text();
             abandon(id, message::error(id, errc::deadline_exceeded, std::move(text)));
         }
-    const auto late = dispatcher_.running_where(cancels_of_a_turn, [now](const context& c) {
-        return !c.cancelled_ && c.deadline_.passed(now);
+    end_late_handlers();
+}
+
+/// Not all at once, as with cancel_all_running().
+void connection::end_late_handlers() {
+    if (ending_late_ || dispatcher_.running() == 0) return;
+    ending_late_ = true;
+    in_turn([](connection& c) {
+        c.ending_late_ = false;
+        if (c.state_ == state::closed) return;
+        const auto now = c.clock_.now();
+        if (c.cancel_some(now)) return c.end_late_handlers();
+        c.arm(c.next_look(now));
     });
-    // Cancelling one may end others.
-    for (auto key : late)
-        if (auto* c = dispatcher_.find_running(key)) {
-            c->expired_ = true;
-            cancel_running(*c);
-        }
 }
 
 /// When something is due that the timer has to see to.
@@ -72,7 +77,7 @@ time_point connection::next_look(time_point now) const {
     if (!late_cancels_.empty()) next = std::min(next, own_cancels_.end());
     if (state_ == state::flushing) return next;
     dispatcher_.for_each_running([&](const context& c) {
-        if (!c.cancelled_) next = std::min(next, c.deadline_.at);
+        if (!c.cancelled_ && !ending_late_) next = std::min(next, c.deadline_.at);
     });
     next = std::min(next, after(frame_since_, frame_span()));
     if (stuck_since_ != time_point::max())
@@ -222,8 +227,8 @@ void connection::close(rpc_error reason) {
         if (!self->last_reason_) self->last_reason_ = std::make_unique<rpc_error>(reason);
         if (self->timer_) self->timer_->disarm();
         self->stream_->close();
-        // Who is told may be who called us: tell from the loop.
-        asio::post(self->executor_, [self, reason] { self->end(reason); });
+        // Who is told may be who called us, and what is given back may be much: later.
+        self->in_turn([reason](connection& c) { c.end(reason); });
     });
 }
 

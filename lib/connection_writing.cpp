@@ -11,6 +11,12 @@ namespace {
 constexpr std::size_t kept_write = 256 << 10;
 // What a stream is given at once. A peer that takes so much within write_timeout reads.
 constexpr std::size_t write_piece = 64 << 10;
+// What the system may copy in one turn of the loop, before that.
+constexpr std::size_t most_at_once = 128 << 10;
+
+bytes at_most(bytes all, std::size_t n) {
+    return all.first(std::min(all.size(), n));
+}
 
 } // namespace
 
@@ -32,7 +38,7 @@ void connection::flush() {
 
 void connection::write_out() {
     if (writing_ || out_.empty() || state_ == state::closed) return;
-    const auto at_once = stream_->try_write(out_);
+    const auto at_once = stream_->try_write(at_most(out_, most_at_once));
     if (at_once == out_.size() && held_.empty() && !room_ && !read_paused_) {
         forget_written(out_);
         return;
@@ -47,8 +53,7 @@ void connection::write_out() {
 
 /// A piece after the other, so that it shows whether the peer reads.
 void connection::write_rest() {
-    const auto rest = bytes(leaving_).subspan(left_);
-    const auto piece = rest.first(std::min(rest.size(), write_piece));
+    const auto piece = at_most(bytes(leaving_).subspan(left_), write_piece);
     left_ += piece.size();
     stream_->write(piece, shared_from_this());
     stuck_since_ = clock_.now();
@@ -66,7 +71,7 @@ void connection::forget_written(byte_buffer& b) {
 void connection::on_written(std::error_code ec) {
     stuck_since_ = time_point::max();
     if (!ec && state_ != state::closed && left_ < leaving_.size()) {
-        left_ += stream_->try_write(bytes(leaving_).subspan(left_));
+        left_ += stream_->try_write(at_most(bytes(leaving_).subspan(left_), most_at_once));
         if (left_ < leaving_.size()) return write_rest();
     }
     writing_ = false;

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "protocols.hpp"
+#include "turns.hpp"
 #include <oocrpc/clock.hpp>
 #include <oocrpc/detail/suspension.hpp>
 #include <oocrpc/promise.hpp>
@@ -209,7 +210,10 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
             report_unhandled(std::current_exception());
         }
         if (self->abandoned_) co_return;
-        if (!failure) continue;
+        if (!failure) {
+            co_await turns::wait(self->executor_);
+            continue;
+        }
         if (self->stop_.fired()) co_return;
         if (self->options_.on_accept_error) self->options_.on_accept_error(from.address(), failure);
         co_await sleep_for(accept_pause);

@@ -13,6 +13,9 @@
 namespace oocrpc::detail {
 namespace {
 
+// Of 16 records: each may be new keys, which take about 10 us.
+constexpr std::size_t pieces_of_a_read = 32;
+
 // Where TLS hands over, so that no bytes are copied on their way and none are kept: OpenSSL's own
 // buffers in memory never give theirs back.
 
@@ -166,6 +169,7 @@ tls_engine::outcome tls_engine::handshake() {
 
 tls_engine::got tls_engine::read(std::span<std::uint8_t> into) {
     got all{outcome::done};
+    pieces_left_ = pieces_of_a_read;
     while (all.size < into.size()) {
         ERR_clear_error();
         std::size_t n = 0;
@@ -176,6 +180,7 @@ tls_engine::got tls_engine::read(std::span<std::uint8_t> into) {
         all.what = explain(result);
         break;
     }
+    pieces_left_ = SIZE_MAX;
     forget_read();
     return all;
 }
@@ -272,6 +277,8 @@ int tls_engine::keep(SSL_SESSION* session) {
 }
 
 int tls_engine::give(char* into, std::size_t room) {
+    if (pieces_left_ == 0) return 0;
+    --pieces_left_;
     const auto n = std::min({room, in.size() - read_, std::size_t{INT_MAX}});
     if (n) std::memcpy(into, in.data() + read_, n);
     read_ += n;

@@ -45,7 +45,8 @@ class tls_engine {
     ~tls_engine();
 
     outcome handshake();
-    /// Reads until `into` is full or nothing is left: `done` where it is full.
+    /// Reads until `into` is full: `done`; or nothing is left, or many small records have been
+    /// read: `needs_more`, and in the latter case some of `in` is left.
     got read(std::span<std::uint8_t> into);
     /// Whether read() may have something although nothing has come since.
     bool has_input() const noexcept;
@@ -86,7 +87,8 @@ class tls_engine {
     std::shared_ptr<tls_sessions> sessions_;
     std::string server_;
     std::string host_;
-    std::size_t read_ = 0; // bytes of `in` that OpenSSL has taken
+    std::size_t read_ = 0;               // bytes of `in` that OpenSSL has taken
+    std::size_t pieces_left_ = SIZE_MAX; // that it may take, a head or a body of a record each
     std::error_code failure_;
     std::string complaint_; // about the certificate
     std::unique_ptr<SSL, ssl_free> ssl_;

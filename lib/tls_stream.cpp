@@ -7,6 +7,7 @@
 #include <asio/post.hpp>
 
 #include "replayed_stream.hpp"
+#include "turns.hpp"
 
 namespace oocrpc::detail {
 namespace {
@@ -54,6 +55,7 @@ promise<void> tls_connection::shake() {
 }
 
 void tls_connection::step() {
+    if (closed_) return finish(ending::failed, "the connection was closed");
     const auto what = engine_.handshake();
     flush();
     if (what == tls_engine::outcome::needs_more) return read_below(least_read);
@@ -97,14 +99,20 @@ void tls_connection::read_below(std::size_t room) {
 void tls_connection::read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) {
     reader_ = std::move(user);
     into_ = into;
-    std::optional<arrival> now;
-    if (closed_)
-        now = arrival{0, asio::error::operation_aborted};
-    else if (engine_.has_input())
-        now = take();
-    if (!now) return read_below(into_.size());
-    asio::post(below_->get_executor(),
-               [self = shared_from_this(), what = *now] { self->end_read(what); });
+    if (!closed_ && !engine_.has_input()) return read_below(into_.size());
+    in_turn([](tls_connection& c) { c.read_on(); });
+}
+
+/// Reads what is there, and otherwise what comes.
+void tls_connection::read_on() {
+    if (const auto what = closed_ ? arrival() : take()) return end_read(*what);
+    if (engine_.in.empty()) return read_below(into_.size());
+    in_turn([](tls_connection& c) { c.read_on(); });
+}
+
+void tls_connection::in_turn(void (*what)(tls_connection&)) {
+    turns::take(below_->get_executor(),
+                [self = shared_from_this(), what](turns::now) { what(*self); });
 }
 
 void tls_connection::on_read(std::error_code ec, std::size_t size) {
@@ -121,9 +129,8 @@ void tls_connection::on_read(std::error_code ec, std::size_t size) {
         if (engine_.in.size() < record_begin) return read_below(least_read);
         heard_ = true;
     }
-    if (shaking) return step();
-    if (const auto what = take()) return end_read(*what);
-    read_below(into_.size());
+    if (shaking) return in_turn([](tls_connection& c) { c.step(); });
+    read_on();
 }
 
 /// What there is to tell the reader; nothing yet where more has to come for it.

@@ -65,6 +65,7 @@ class tls_connection final : public stream_user,
     bool may_speak_tls();
 
     // Reading.
+    void read_on();
     void read_below(std::size_t room);
     struct arrival {
         std::size_t size = 0;
@@ -72,6 +73,7 @@ class tls_connection final : public stream_user,
     };
     std::optional<arrival> take();
     void end_read(arrival what);
+    void in_turn(void (*what)(tls_connection&));
 
     // Writing.
     bool drain() noexcept;

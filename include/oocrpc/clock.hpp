@@ -69,7 +69,7 @@ class clock : public asio::execution_context::service {
     void shutdown() override;
     void add(entry& e, time_point at);
     void remove(entry& e) noexcept;
-    bool fire_due();
+    bool fire_due(std::size_t at_most = SIZE_MAX);
 
     void set_system_timer(const any_io_executor& ex);
     void cancel_system_timer() noexcept;

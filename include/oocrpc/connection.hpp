@@ -141,8 +141,6 @@ class connection final : public stream_user, public std::enable_shared_from_this
     enum class state { open, draining, flushing, closed };
     // How often to look for a hang-up while handlers have to finish before more is read.
     static constexpr std::chrono::milliseconds hang_up_check{50};
-    // What cancelled handlers unwind within one turn of the loop is not to keep others waiting.
-    static constexpr std::size_t cancels_of_a_turn = 4;
     // How often within write_timeout to look whether a peer has read something.
     static constexpr int looks_at_write = 4;
     static constexpr std::size_t accounting_step = 1024;
@@ -156,6 +154,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     // Reading (connection.cpp).
     void on_read(std::error_code ec, std::size_t size) override;
     void read();
+    void read_some(std::size_t room);
     bool starved() const noexcept;
     void adapt(std::size_t size);
     void process();
@@ -163,6 +162,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     decoded decode_next(message& m) noexcept;
     void speak();
     void set_behind(bool yes) noexcept;
+    void in_turn(std::function<void(connection&)> what);
     void adopt(std::unique_ptr<oocrpc::codec> next);
     void log_in(std::string user);
     void on_message(message& m);
@@ -216,6 +216,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     message to_error(const std::exception_ptr& e) const;
     void cancel_running(context& c);
     void cancel_all_running();
+    bool cancel_some(time_point then);
     void on_credit(const message& m);
     awaitable<void> send_item(context& c, bson::value_view item);
     awaitable<void> collect_item(context& c, bson::value_view item);
@@ -234,6 +235,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void end_where_idle(time_point now);
     bool in_use() const noexcept;
     void end_late_calls(time_point now);
+    void end_late_handlers();
     time_point next_look(time_point now) const;
     void account() noexcept;
     bool out_of_memory() const noexcept { return options_.memory && options_.memory->exceeded(); }
@@ -296,6 +298,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     bool read_paused_ = false;
     bool paused_for_handlers_ = false; // nothing is being read or written: look for a hang-up
     bool ready_told_ = false;
+    bool ending_late_ = false;  // handlers that are late have their turn
     bool muted_ = false;        // after a violation: its error was the last message
     bool peer_has_ids_ = false; // its calls carry ids, so that it knows goaway
     bool heard_ = false;        // the peer has sent a whole message

@@ -1,0 +1,112 @@
+#include "../lib/turns.hpp"
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/strand.hpp>
+#include <doctest/doctest.h>
+
+using oocrpc::any_io_executor;
+using oocrpc::detail::turns;
+
+namespace {
+
+struct fixture {
+    asio::io_context loop{1};
+    any_io_executor executor{loop.get_executor()};
+    std::string seen;
+
+    void take(char what) {
+        turns::take(executor, [this, what](turns::now) { seen += what; });
+    }
+    void post(char what) {
+        asio::post(loop, [this, what] { seen += what; });
+    }
+};
+
+} // namespace
+
+TEST_SUITE("turns") {
+
+TEST_CASE_FIXTURE(fixture, "each turn of the loop is for one of those that wait, in their order") {
+    for (const char c : {'1', '2', '3'}) take(c);
+    CHECK(seen.empty());
+    CHECK(loop.poll_one() == 1);
+    CHECK(seen == "1");
+    post('x'); // comes before the third, however many wait
+    CHECK(loop.poll_one() == 1);
+    CHECK(loop.poll_one() == 1);
+    CHECK(seen == "12x");
+    loop.run();
+    CHECK(seen == "12x3");
+}
+
+TEST_CASE_FIXTURE(fixture, "what takes another turn waits for those who came before") {
+    turns::take(executor, [this](turns::now) {
+        seen += 'a';
+        take('c');
+    });
+    take('b');
+    loop.run();
+    CHECK(seen == "abc");
+    take('d'); // after it had come to rest
+    loop.restart();
+    loop.run();
+    CHECK(seen == "abcd");
+}
+
+TEST_CASE_FIXTURE(fixture, "one that throws is no matter of the others") {
+    turns::take(executor, [](turns::now) { throw std::runtime_error("thrown"); });
+    take('b');
+    CHECK_THROWS_WITH(loop.run(), "thrown");
+    loop.run();
+    CHECK(seen == "b");
+}
+
+TEST_CASE_FIXTURE(fixture, "a coroutine goes on in its turn") {
+    asio::co_spawn(
+        loop,
+        [this]() -> oocrpc::awaitable<void> {
+            co_await turns::wait(executor);
+            seen += '1';
+            co_await turns::wait(executor);
+            seen += '2';
+        },
+        [](std::exception_ptr e) { CHECK(!e); });
+    take('a');
+    loop.run();
+    CHECK(seen == "a12");
+}
+
+TEST_CASE_FIXTURE(fixture, "strands take no turns") {
+    const any_io_executor strand = asio::make_strand(loop);
+    take('a');
+    take('b');
+    for (const char c : {'1', '2'}) turns::take(strand, [this, c](turns::now) { seen += c; });
+    loop.run();
+    CHECK(seen == "a1b2");
+}
+
+TEST_CASE("what has not had its turn is destroyed with the loop, and may take another meanwhile") {
+    const auto held = std::make_shared<int>(5);
+    struct late {
+        any_io_executor executor;
+        std::shared_ptr<int> keeps;
+        ~late() {
+            if (keeps) turns::take(executor, [](turns::now) {});
+        }
+    };
+    {
+        asio::io_context loop;
+        auto it = std::make_shared<late>(loop.get_executor(), held);
+        turns::take(loop.get_executor(), [it = std::move(it)](turns::now) {});
+        turns::take(loop.get_executor(), [held](turns::now) {});
+        CHECK(held.use_count() == 3);
+    }
+    CHECK(held.use_count() == 1);
+}
+
+} // TEST_SUITE("turns")
