@@ -14,8 +14,9 @@ namespace {
 // A connection that nothing happens on holds a read buffer of the least size.
 constexpr std::size_t least_read = 256;
 constexpr std::size_t most_read = 256 << 10;
-// Who reads as much as this at once takes turns with others: the system copies it.
-constexpr std::size_t large_read = 16 << 10;
+// More than this is read at once only by those who have just sent that much, and in turns: the
+// system copies it.
+constexpr std::size_t large_read = 32 << 10;
 // After so many messages of a read, what they were answered leaves: the peer need not wait for the
 // rest. A write costs about as much as ten of them.
 constexpr std::size_t early_answers = 32;
@@ -102,11 +103,9 @@ void connection::log_in(std::string user) {
 void connection::read() {
     if (reading_) return;
     reading_ = true;
-    // Grow with what has arrived, never to the length that a header claims.
-    auto room = read_size_;
-    if (needed_ > in_.size()) room = std::max(room, std::min(needed_ - in_.size(), in_.size()));
-    if (room < large_read) return read_some(room);
-    in_turn([room](connection& c) { c.read_some(room); });
+    // Grows with what has arrived, never to the length that a header claims.
+    if (read_size_ <= large_read) return read_some(read_size_);
+    in_turn([](connection& c) { c.read_some(c.read_size_); });
 }
 
 void connection::read_some(std::size_t room) {
@@ -117,7 +116,7 @@ void connection::read_some(std::size_t room) {
         return close(rpc_error(errc::overloaded, no_memory));
     }
     account();
-    stream_->read_some({in_.data() + in_.size(), in_.capacity() - in_.size()}, shared_from_this());
+    stream_->read_some({in_.data() + in_.size(), room}, shared_from_this());
 }
 
 /// A large message is not read on where memory is scarce; for how long is a matter of its time.
@@ -127,8 +126,11 @@ bool connection::starved() const noexcept {
 }
 
 void connection::adapt(std::size_t size) {
-    if (in_.size() == in_.capacity() && read_size_ < most_read) {
-        read_size_ *= 2;
+    if (size == read_size_) {
+        read_size_ = std::min(2 * read_size_, most_read);
+        small_reads_ = 0;
+    } else if (read_size_ > large_read) {
+        read_size_ = large_read;
         small_reads_ = 0;
     } else if (size * 4 > read_size_) {
         small_reads_ = 0;
@@ -141,7 +143,9 @@ void connection::adapt(std::size_t size) {
 void connection::on_read(std::error_code ec, std::size_t size) {
     reading_ = false;
     if (state_ == state::closed) return;
-    if (ec) return in_turn([ec](connection& c) { c.on_peer_gone(ec); });
+    if (ec && options_.accepted) // of those who left, and may be many
+        return detail::turns::take_at_door(*this, [ec](connection& c) { c.on_peer_gone(ec); });
+    if (ec) return on_peer_gone(ec);
     in_.commit(size);
     adapt(size);
     process();
@@ -200,7 +204,7 @@ decoded connection::decode_next(message& m) noexcept {
 
 void connection::decode_all() {
     needed_ = 0;
-    const bool has_turn = behind_;
+    const bool has_turn = behind_ && detail::turns::taken_on(executor_);
     set_behind(false);
     const auto others = list_ && !has_turn ? list_->behind() : 0;
     const auto turn = std::max(turn_messages / (others + 1), least_turn);
@@ -237,7 +241,7 @@ void connection::decode_all() {
     }
 }
 
-/// For what would keep the loop from others if all of it were done at once; see turns.
+/// For what a peer sends that would keep the loop from others if it were done at once; see turns.
 void connection::in_turn(std::function<void(connection&)> what) {
     using detail::turns;
     if (!list_) return; // nor is there a loop any more
@@ -294,6 +298,7 @@ void connection::on_message(message& m) {
 
 void connection::on_peer_gone(std::error_code ec) {
     if (state_ == state::closed) return;
+    const auto self = shared_from_this();
     const auto why = !peer_error_.empty()     ? peer_error_
                      : ec == asio::error::eof ? "the peer closed the connection"
                                               : ec.message();

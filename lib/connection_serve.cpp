@@ -278,8 +278,15 @@ bool connection::cancel_some(time_point then) {
 /// Some in each turn of the loop: what handlers unwind is not to keep it from everybody else.
 void connection::cancel_all_running() {
     if (dispatcher_.running() == 0) return;
-    in_turn([](connection& c) {
-        if (c.cancel_some(time_point::max())) c.cancel_all_running();
+    detail::turns::take_at_door(*this, [](connection& c) {
+        bool more = true;
+        try {
+            more = c.cancel_some(time_point::max());
+        } catch (...) { // a user's cancellation handler: the others are cancelled all the same
+            c.cancel_all_running();
+            throw;
+        }
+        if (more) c.cancel_all_running();
     });
 }
 

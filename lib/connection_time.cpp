@@ -5,6 +5,7 @@
 #include <asio/error.hpp>
 
 #include "runner_pool.hpp"
+#include "turns.hpp"
 
 namespace oocrpc {
 namespace {
@@ -60,11 +61,18 @@ void connection::end_late_calls(time_point now) {
 void connection::end_late_handlers() {
     if (ending_late_ || dispatcher_.running() == 0) return;
     ending_late_ = true;
-    in_turn([](connection& c) {
+    detail::turns::take_at_door(*this, [](connection& c) {
         c.ending_late_ = false;
         if (c.state_ == state::closed) return;
         const auto now = c.clock_.now();
-        if (c.cancel_some(now)) return c.end_late_handlers();
+        bool more = true;
+        try {
+            more = c.cancel_some(now);
+        } catch (...) { // as in cancel_all_running()
+            c.end_late_handlers();
+            throw;
+        }
+        if (more) return c.end_late_handlers();
         c.arm(c.next_look(now));
     });
 }
@@ -228,7 +236,8 @@ void connection::close(rpc_error reason) {
         if (self->timer_) self->timer_->disarm();
         self->stream_->close();
         // Who is told may be who called us, and what is given back may be much: later.
-        self->in_turn([reason](connection& c) { c.end(reason); });
+        if (self->list_)
+            detail::turns::take_at_door(*self, [reason](connection& c) { c.end(reason); });
     });
 }
 

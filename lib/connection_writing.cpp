@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kept_write = 256 << 10;
 // What a stream is given at once. A peer that takes so much within write_timeout reads.
 constexpr std::size_t write_piece = 64 << 10;
-// What the system may copy in one turn of the loop, before that.
+// What the system may copy at once of what a peer has asked for.
 constexpr std::size_t most_at_once = 128 << 10;
 
 bytes at_most(bytes all, std::size_t n) {
@@ -38,7 +38,9 @@ void connection::flush() {
 
 void connection::write_out() {
     if (writing_ || out_.empty() || state_ == state::closed) return;
-    const auto at_once = stream_->try_write(at_most(out_, most_at_once));
+    // What we ask leaves as far as it can: who has asked may close right away.
+    const auto at_once =
+        stream_->try_write(options_.accepted ? at_most(out_, most_at_once) : bytes(out_));
     if (at_once == out_.size() && held_.empty() && !room_ && !read_paused_) {
         forget_written(out_);
         return;

@@ -202,6 +202,7 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
                 if (self->stop_.fired()) co_return;
                 co_await self->fewer();
             }
+            co_await turns::wait_at_door(self->executor_);
         } catch (const std::system_error& e) {
             failure = e.code();
         } catch (const std::bad_alloc&) {
@@ -210,10 +211,7 @@ awaitable<void> server_core::accept_all(std::shared_ptr<server_core> self, liste
             report_unhandled(std::current_exception());
         }
         if (self->abandoned_) co_return;
-        if (!failure) {
-            co_await turns::wait(self->executor_);
-            continue;
-        }
+        if (!failure) continue;
         if (self->stop_.fired()) co_return;
         if (self->options_.on_accept_error) self->options_.on_accept_error(from.address(), failure);
         co_await sleep_for(accept_pause);

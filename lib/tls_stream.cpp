@@ -100,19 +100,21 @@ void tls_connection::read_some(asio::mutable_buffer into, std::shared_ptr<stream
     reader_ = std::move(user);
     into_ = into;
     if (!closed_ && !engine_.has_input()) return read_below(into_.size());
-    in_turn([](tls_connection& c) { c.read_on(); });
+    if (closed_ || engine_.in.empty())
+        return asio::post(below_->get_executor(), [self = shared_from_this()] { self->read_on(); });
+    read_in_turn();
 }
 
 /// Reads what is there, and otherwise what comes.
 void tls_connection::read_on() {
     if (const auto what = closed_ ? arrival() : take()) return end_read(*what);
     if (engine_.in.empty()) return read_below(into_.size());
-    in_turn([](tls_connection& c) { c.read_on(); });
+    read_in_turn();
 }
 
-void tls_connection::in_turn(void (*what)(tls_connection&)) {
+void tls_connection::read_in_turn() {
     turns::take(below_->get_executor(),
-                [self = shared_from_this(), what](turns::now) { what(*self); });
+                [self = shared_from_this()](turns::now) { self->read_on(); });
 }
 
 void tls_connection::on_read(std::error_code ec, std::size_t size) {
@@ -129,7 +131,9 @@ void tls_connection::on_read(std::error_code ec, std::size_t size) {
         if (engine_.in.size() < record_begin) return read_below(least_read);
         heard_ = true;
     }
-    if (shaking) return in_turn([](tls_connection& c) { c.step(); });
+    if (shaking)
+        return turns::take_at_door(below_->get_executor(),
+                                   [self = shared_from_this()](turns::now) { self->step(); });
     read_on();
 }
 

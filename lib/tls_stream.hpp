@@ -73,7 +73,7 @@ class tls_connection final : public stream_user,
     };
     std::optional<arrival> take();
     void end_read(arrival what);
-    void in_turn(void (*what)(tls_connection&));
+    void read_in_turn();
 
     // Writing.
     bool drain() noexcept;

@@ -7,49 +7,55 @@
 
 namespace oocrpc::detail {
 
-void turns::take(const any_io_executor& executor, work what) {
+bool turns::taken_on(const any_io_executor& executor) noexcept {
     // Not by target(), which in Asio does not look at the type.
-    if (executor.target_type() == typeid(asio::io_context::executor_type)) {
-        auto& context = asio::query(executor, asio::execution::context);
-        asio::use_service<turns>(context).add(executor, std::move(what));
-    } else {
-        asio::post(executor, [what = std::move(what)]() mutable { what({}); });
-    }
+    return executor.target_type() == typeid(asio::io_context::executor_type);
 }
 
-void turns::add(const any_io_executor& executor, work what) {
+void turns::add(const any_io_executor& executor, line turns::* where, work what) {
+    if (!taken_on(executor))
+        return asio::post(executor, [what = std::move(what)]() mutable { what({}); });
+    auto& all = asio::use_service<turns>(asio::query(executor, asio::execution::context));
+    auto& l = all.*where;
     {
-        std::lock_guard lock(mutex_);
-        waiting_.push_back({executor, std::move(what)});
-        if (std::exchange(posted_, true)) return;
+        std::lock_guard lock(all.mutex_);
+        l.waiting.push_back(std::move(what));
+        if (l.posted) return;
     }
-    post_next();
+    all.post_next(l);
 }
 
-void turns::post_next() {
-    any_io_executor executor;
+void turns::post_next(line& l) {
     {
         std::lock_guard lock(mutex_);
-        posted_ = !waiting_.empty();
-        if (!posted_) return;
-        executor = waiting_.front().executor;
+        if (l.posted || l.waiting.empty()) return;
+        l.posted = true;
     }
-    asio::post(executor, [this] {
-        turn next;
-        {
-            std::lock_guard lock(mutex_);
-            next = std::move(waiting_.front());
-            waiting_.pop_front();
-        }
-        post_next(); // first: what is done may throw
-        next.what({});
-    });
+    try {
+        asio::post(static_cast<asio::io_context&>(context()), [this, &l] {
+            work next;
+            {
+                std::lock_guard lock(mutex_);
+                l.posted = false;
+                if (l.waiting.empty()) return;
+                next = std::move(l.waiting.front());
+                l.waiting.pop_front();
+            }
+            post_next(l); // first: what is done may throw
+            next({});
+        });
+    } catch (const std::bad_alloc&) { // whoever comes next tries again
+        std::lock_guard lock(mutex_);
+        l.posted = false;
+    }
 }
 
 void turns::shutdown() {
-    std::deque<turn> never; // destroyed without the mutex, as what is in it may come back here
+    line_of_work senders,
+        door; // destroyed without the mutex, as what is in them may come back here
     std::lock_guard lock(mutex_);
-    never.swap(waiting_);
+    senders.swap(senders_.waiting);
+    door.swap(door_.waiting);
 }
 
 } // namespace oocrpc::detail

@@ -7,8 +7,11 @@
 #include <oocrpc/network.hpp>
 #include <oocrpc/promise.hpp>
 #include <oocrpc/server.hpp>
+#include <oocrpc/service.hpp>
+#include <oocrpc/testing/scripted_peer.hpp>
 #include <oocrpc/when.hpp>
 
+#include <asio/ip/tcp.hpp>
 #include <asio/local/stream_protocol.hpp>
 
 #include <algorithm>
@@ -358,6 +361,39 @@ TEST_CASE("client, server and loop may be destroyed after any number of steps") 
             while (io.poll() > 0 || oocrpc::clock::of(io).advance_to_next()) {
             }
         }
+    }
+}
+
+TEST_CASE("a loop that is destroyed while floods and ends wait for their turns keeps nothing") {
+    std::string flood;
+    for (int i = 1; i <= 2000; ++i)
+        flood += testing::frame(R"({"call": {"funcname": "t.wait", "arguments": []}, "id": )" +
+                                std::to_string(i) + "}");
+    for (int turns = 1; turns < 200; turns += turns / 4 + 1) {
+        const auto held = std::make_shared<int>(5);
+        {
+            asio::io_context loop(1);
+            service t("t");
+            t.on(method<int()>{"t.wait"}, [held]() -> awaitable<int> {
+                co_await sleep_for(1h);
+                co_return *held;
+            });
+            server s(loop.get_executor());
+            const auto at = s.listen("oocrpc://127.0.0.1:0");
+            asio::co_spawn(loop, s.run(t), [](std::exception_ptr) {});
+            std::vector<asio::ip::tcp::socket> peers;
+            for (int i = 0; i < 4; ++i) {
+                auto& peer = peers.emplace_back(loop);
+                peer.connect({asio::ip::make_address("127.0.0.1"), at.port});
+                peer.non_blocking(true);
+                std::error_code ignored;
+                peer.write_some(asio::buffer(flood), ignored);
+            }
+            for (int i = 0; i < turns; ++i) loop.poll_one();
+            peers.pop_back(); // which the server has to find out
+            for (int i = 0; i < turns; ++i) loop.poll_one();
+        }
+        CHECK(held.use_count() == 1);
     }
 }
 

@@ -409,6 +409,35 @@ TEST_CASE("a peer that asks for new keys again and again, and does not read them
         });
 }
 
+TEST_CASE("many small records that come at once are all read, with new keys between them or not") {
+    for (const int keys : {0, 1, 50})
+        run([keys]() -> awaitable<void> {
+            const auto ex = co_await this_coro::executor;
+            const site s;
+            const auto server = s.server();
+            tls_pair c;
+            co_await c.open();
+            raw_tls_peer client(std::move(c.there), false, [](SSL_CTX*) {});
+            spawned accepting(ex, c.accept(server));
+            CHECK(co_await client.shake() == "");
+            co_await settle();
+            byte_peer here(std::move(c.here));
+            const auto text = pattern(100);
+            for (const char& x : text) {
+                for (int i = 0; i < keys; ++i) {
+                    SSL_key_update(client.ssl(), SSL_KEY_UPDATE_NOT_REQUESTED);
+                    SSL_do_handshake(client.ssl());
+                }
+                SSL_write(client.ssl(), &x, 1);
+            }
+            co_await client.send();
+            const auto all = co_await read_all(here, text.size());
+            CHECK(all == text);
+            here.stream().close();
+            co_await settle();
+        });
+}
+
 TEST_CASE("a connection that ends without TLS's word for it is no end of the stream") {
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;

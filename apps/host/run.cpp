@@ -36,14 +36,18 @@ void allow_many_files() {
 }
 
 /// What many connections held is given back to the system as each ends, and not all at once when
-/// the last of it is free, which keeps the loop for tens of milliseconds. A user's GLIBC_TUNABLES
-/// for these two come first.
+/// the last of it is free, which keeps the loop for tens of milliseconds. Who sets either threshold
+/// by GLIBC_TUNABLES, or as glibc's old variables, knows better.
 void give_memory_back_early() {
 #ifdef __GLIBC__
-    const char* set = std::getenv("GLIBC_TUNABLES");
-    if (set && std::strstr(set, "glibc.malloc.")) return;
-    ::mallopt(M_MMAP_THRESHOLD, 256 << 10); // the buffers of large messages, each by itself
-    ::mallopt(M_TRIM_THRESHOLD, 2 << 20);
+    const auto set = [](const char* tunable, const char* variable) {
+        const char* all = std::getenv("GLIBC_TUNABLES");
+        return std::getenv(variable) || (all && std::strstr(all, tunable));
+    };
+    if (!set("glibc.malloc.mmap_threshold=", "MALLOC_MMAP_THRESHOLD_"))
+        ::mallopt(M_MMAP_THRESHOLD, 256 << 10); // the buffers of large messages, each by itself
+    if (!set("glibc.malloc.trim_threshold=", "MALLOC_TRIM_THRESHOLD_"))
+        ::mallopt(M_TRIM_THRESHOLD, 2 << 20);
 #endif
 }
 

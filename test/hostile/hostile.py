@@ -40,11 +40,11 @@ class failure(Exception):
     """What a behaviour has shown."""
 
 
-def comes_first():
+def comes_first(pid):
     """A good client has a processor when it needs one, attacked or not, as if on a machine of its
     own: what it measures is the server. Where that is allowed; else the kernel's choices count."""
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
         pass
 
@@ -59,8 +59,8 @@ class good_clients:
             self.programs.append(subprocess.Popen(
                 [program, "bench", url, "demo.add", "2", "3", "--rate", str(RATE), "--timeout",
                  f"{deadline}s", "--warmup", str(WARM_UP), "-d", str(seconds), "--json", *options],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                preexec_fn=comes_first))
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            comes_first(self.programs[-1].pid)
 
     def finish(self):
         """The worse of both; an error is a failure."""
