@@ -258,8 +258,10 @@ void connection::set_behind(bool yes) noexcept {
 bool connection::must_pause() noexcept {
     // A peer without ids answers to nothing but the order of its calls: it is not refused when too
     // many run, or when answers pile up behind a slow one, but read from later.
+    // Whose calls are late waits until those have been cancelled, which costs more than to call.
     paused_for_handlers_ =
-        batch_time_ < unread_until_ || dispatcher_.stored() > options_.limit.max_queued ||
+        ending_late_ || batch_time_ < unread_until_ ||
+        dispatcher_.stored() > options_.limit.max_queued ||
         (!peer_has_ids_ && dispatcher_.running() >= options_.limit.max_in_flight);
     // Whoever does not read its answers is not read from.
     return paused_for_handlers_ || replies_queued_ > options_.limit.max_queued;

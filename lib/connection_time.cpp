@@ -59,7 +59,10 @@ void connection::end_late_calls(time_point now) {
 
 /// Not all at once, as with cancel_all_running().
 void connection::end_late_handlers() {
-    if (ending_late_ || dispatcher_.running() == 0) return;
+    const auto late = [now = clock_.now()](const context& c) {
+        return !c.cancelled_ && c.deadline_.passed(now);
+    };
+    if (ending_late_ || dispatcher_.running_where(1, late).empty()) return;
     ending_late_ = true;
     detail::turns::take_at_door(*this, [](connection& c) {
         c.ending_late_ = false;
@@ -72,8 +75,10 @@ void connection::end_late_handlers() {
             c.end_late_handlers();
             throw;
         }
-        if (more) return c.end_late_handlers();
+        if (more) c.end_late_handlers();
+        if (c.ending_late_) return;
         c.arm(c.next_look(now));
+        c.resume_reading();
     });
 }
 

@@ -31,23 +31,32 @@ void turns::post_next(line& l) {
         if (l.posted || l.waiting.empty()) return;
         l.posted = true;
     }
+    post(l, true);
+}
+
+void turns::post(line& l, bool first_the_others) {
     try {
-        asio::post(static_cast<asio::io_context&>(context()), [this, &l] {
-            work next;
-            {
-                std::lock_guard lock(mutex_);
-                l.posted = false;
-                if (l.waiting.empty()) return;
-                next = std::move(l.waiting.front());
-                l.waiting.pop_front();
-            }
-            post_next(l); // first: what is done may throw
-            next({});
+        asio::post(static_cast<asio::io_context&>(context()), [this, &l, first_the_others] {
+            // What the loop has found ready just now comes behind this, but before what is posted.
+            first_the_others ? post(l, false) : have_turn(l);
         });
     } catch (const std::bad_alloc&) { // whoever comes next tries again
         std::lock_guard lock(mutex_);
         l.posted = false;
     }
+}
+
+void turns::have_turn(line& l) {
+    work next;
+    {
+        std::lock_guard lock(mutex_);
+        l.posted = false;
+        if (l.waiting.empty()) return;
+        next = std::move(l.waiting.front());
+        l.waiting.pop_front();
+    }
+    post_next(l); // first: what is done may throw
+    next({});
 }
 
 void turns::shutdown() {

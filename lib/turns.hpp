@@ -74,6 +74,8 @@ class turns : public asio::execution_context::service {
     static void add(const any_io_executor& executor, line turns::* where, work what);
     void shutdown() override;
     void post_next(line& l);
+    void post(line& l, bool first_the_others);
+    void have_turn(line& l);
 
     std::mutex mutex_;
     line senders_, door_;
