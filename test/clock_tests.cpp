@@ -1,10 +1,13 @@
 #include "support/run.hpp"
 #include "support/spawned.hpp"
 
+#include <asio/post.hpp>
 #include <asio/strand.hpp>
 #include <atomic>
+#include <list>
 #include <oocrpc/clock.hpp>
 #include <oocrpc/error.hpp>
+#include <string>
 #include <thread>
 
 using namespace oocrpc;
@@ -271,6 +274,23 @@ TEST_CASE("a loop that several threads run serves the timers of many strands") {
     for (auto& s : sleepers) CHECK((s.done && !s.error));
     CHECK(woken > 0);
     CHECK(oocrpc::clock::of(io).armed() == 0);
+}
+
+TEST_CASE("of timers that are due together others come in between when they take long") {
+    asio::io_context io;
+    auto& time = oocrpc::clock::of(io);
+    std::string seen;
+    std::list<timer> timers;
+    for (int i = 0; i < 4; ++i)
+        timers.emplace_back(io.get_executor()).arm(time.now() - 1s, [&, first = i == 0] {
+            seen += 't';
+            if (first) asio::post(io, [&] { seen += 'o'; });
+            const auto end = std::chrono::steady_clock::now() + 1ms;
+            while (std::chrono::steady_clock::now() < end) {
+            }
+        });
+    io.run();
+    CHECK(seen == "tottt");
 }
 
 TEST_CASE("a loop that is destroyed destroys the coroutines that sleep on it") {

@@ -13,6 +13,7 @@
 
 #include <asio/ip/tcp.hpp>
 #include <asio/local/stream_protocol.hpp>
+#include <asio/strand.hpp>
 
 #include <algorithm>
 #include <fstream>
@@ -121,6 +122,36 @@ TEST_CASE("messages that a socket takes in parts arrive whole, both ways") {
         co_await settle();
         CHECK(serving.done);
     });
+}
+
+TEST_CASE("more calls at once than have a turn are all answered, also on a strand") {
+    for (const bool on_strand : {false, true}) {
+        CAPTURE(on_strand);
+        run([&](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
+            const any_io_executor ex =
+                on_strand ? any_io_executor(asio::make_strand(io)) : io.get_executor();
+            server s(ex);
+            const auto at = s.listen("oocrpc://127.0.0.1:0").to_string();
+            spawned serving(ex, s.run(make_demo()));
+            int right = 0;
+            const auto call = [&right](client& db, int n) -> awaitable<void> {
+                const auto sum = co_await db.call(add, n, 1);
+                right += sum == n + 1;
+            };
+            {
+                client first(ex, at), second(ex, at);
+                std::vector<awaitable<void>> all;
+                for (int n = 0; n < 500; ++n) {
+                    all.push_back(call(first, n));
+                    all.push_back(call(second, n));
+                }
+                co_await gather(std::move(all));
+            }
+            CHECK(right == 1000);
+            s.drain();
+            while (!serving.done) co_await settle();
+        });
+    }
 }
 
 TEST_CASE("a server listens on several addresses and tells where") {

@@ -1,9 +1,13 @@
 #include "../lib/turns.hpp"
 
+#include <array>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/strand.hpp>
@@ -89,6 +93,27 @@ TEST_CASE_FIXTURE(fixture, "strands take no turns") {
     for (const char c : {'1', '2'}) turns::take(strand, [this, c](turns::now) { seen += c; });
     loop.run();
     CHECK(seen == "1a2b");
+}
+
+TEST_CASE_FIXTURE(fixture, "turns are taken from any thread, those of each in its order") {
+    constexpr int each = 500, all = 3;
+    std::array<int, all> last{};
+    int had = 0;
+    bool in_order = true;
+    const auto working = asio::make_work_guard(loop);
+    std::vector<std::thread> threads;
+    for (std::size_t who = 0; who < all; ++who)
+        threads.emplace_back([&, who] {
+            for (int i = 1; i <= each; ++i)
+                turns::take(executor, [&, who, i](turns::now) {
+                    in_order &= ++last[who] == i;
+                    if (++had == each * all) loop.stop();
+                });
+        });
+    loop.run();
+    for (auto& t : threads) t.join();
+    CHECK(in_order);
+    CHECK(last == std::array{each, each, each});
 }
 
 TEST_CASE("what has not had its turn is destroyed with the loop, and may take another meanwhile") {
