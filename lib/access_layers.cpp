@@ -16,6 +16,16 @@ bool is_open(std::string_view method) {
     return method == built_in::hello.name() || method == built_in::ping.name();
 }
 
+server_login& login_of(context& c) {
+    return c.session<server_login>();
+}
+
+/// Either step of a login.
+awaitable<message> answer(context& c, awaitable<server_login::step> later) {
+    auto step = co_await std::move(later);
+    co_return detail::make_reply(c, sasl_reply{std::move(step.payload), step.done});
+}
+
 template <class F, class R, class... A> handler typed(F f, const method<R(A...)>& m) {
     return detail::typed_handler<F, R, A...>(std::move(f), m);
 }
@@ -27,15 +37,13 @@ struct gate {
           access(std::move(a)) {
         start = typed(
             [access = access](context& c, const std::string& mechanism,
-                              const std::string& payload) {
-                auto step = c.session<server_login>().start(*access, c, mechanism, payload);
-                return sasl_reply{std::move(step.payload), step.done};
+                              const std::string& payload) -> maybe_awaitable<message> {
+                return answer(c, login_of(c).start(*access, c, mechanism, payload));
             },
             built_in::sasl_start);
         go_on = typed(
-            [access = access](context& c, const std::string& payload) {
-                auto step = c.session<server_login>().next(*access, c, payload);
-                return sasl_reply{std::move(step.payload), step.done};
+            [access = access](context& c, const std::string& payload) -> maybe_awaitable<message> {
+                return answer(c, login_of(c).next(*access, c, payload));
             },
             built_in::sasl_continue);
     }
@@ -68,8 +76,7 @@ handler logged_in_first(handler inner, std::shared_ptr<const access_control> acc
 
 bool is_somebody(const access_control& access, const context& c) {
     const auto& user = c.user();
-    const bool by_token = user != c.info().user;
-    return !user.empty() && (by_token || access.users()->find(user));
+    return !user.empty() && (c.by_token() || access.users()->find(user));
 }
 
 handler with_tokens(handler inner, std::shared_ptr<const access_control> access) {

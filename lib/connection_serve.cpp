@@ -56,7 +56,7 @@ void connection::release(std::unique_ptr<context> c) {
         return later.signal().emit(asio::cancellation_type::terminal);
     }
     if (spare.size() >= spare_contexts || c->scratch_.capacity() > spare_bytes ||
-        c->method_.capacity() > spare_bytes)
+        c->method_.capacity() > spare_bytes || c->user_.capacity() > spare_bytes)
         return;
     c->end();
     spare.push_back(std::move(c));
@@ -158,7 +158,7 @@ struct connection::open_call {
             end(message::error(0, errc::internal, "the call was given up"));
         } else { // nobody is told
             self->uncount(*call);
-            self->dispatcher_.forget_call(call->key_);
+            self->dispatcher_.forget(call->key_);
         }
     }
     void operator()(message&& reply) { end(std::move(reply)); }

@@ -25,7 +25,8 @@ void context::begin(connection& on, message& call) {
     connection_ = &on;
     later_.use(on.executor_);
     if (method_ != call.method) method_.assign(call.method); // the last call was often the same
-    acts_as_.clear();
+    user_ = on.info_.user;
+    by_token_ = false;
     deadline_ = {};
     wire_id_ = call.id;
     key_ = 0;
@@ -68,11 +69,14 @@ const peer_info& context::info() const noexcept {
     return connection_->info();
 }
 
-const std::string& context::user() const noexcept {
-    return acts_as_.empty() ? connection_->info_.user : acts_as_;
+void context::act_as(std::string user) {
+    user_ = std::move(user);
+    by_token_ = true;
 }
 
 void context::log_in(std::string user) {
+    user_ = user;
+    by_token_ = false;
     connection_->log_in(std::move(user));
 }
 

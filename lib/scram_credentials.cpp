@@ -38,6 +38,10 @@ secret mongodb_digest(std::string_view user, std::string_view password) {
     return text;
 }
 
+secret stored_key_of(mechanism m, const secret& salted) {
+    return hash(m, hmac(m, salted.view(), "Client Key").view());
+}
+
 } // namespace
 
 std::string_view to_string(mechanism m) noexcept {
@@ -94,15 +98,14 @@ std::string make_nonce() {
 credentials make_credentials(mechanism m, const secret& prepared, std::uint32_t iterations,
                              std::string salt) {
     const auto password = salted(m, prepared, salt, iterations);
-    const auto client_key = hmac(m, password.view(), "Client Key");
-    const auto stored_key = hash(m, client_key.view());
+    const auto stored_key = stored_key_of(m, password);
     const auto server_key = hmac(m, password.view(), "Server Key");
     return {m, iterations, std::move(salt), std::string(stored_key.view()),
             std::string(server_key.view())};
 }
 
-bool matches(const credentials& c, const secret& prepared) {
-    return equal(make_credentials(c.of, prepared, c.iterations, c.salt).stored_key, c.stored_key);
+bool matches(const credentials& c, const secret& salted) {
+    return equal(stored_key_of(c.of, salted).view(), c.stored_key);
 }
 
 credentials decoy(mechanism m, std::string_view server_secret, std::string_view user,

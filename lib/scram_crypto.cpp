@@ -1,8 +1,13 @@
 #include "scram_crypto.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <oocrpc/error.hpp>
@@ -61,12 +66,49 @@ secret hmac(mechanism m, std::string_view key, std::string_view text) {
 
 secret salted(mechanism m, const secret& prepared, std::string_view salt,
               std::uint32_t iterations) {
-    secret out(key_size(m));
-    const auto password = prepared.view();
-    require(PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), raw(salt),
-                              static_cast<int>(salt.size()), static_cast<int>(iterations),
-                              algorithm(m), static_cast<int>(out.size()), raw(out.data())) == 1);
-    return out;
+    salting all(m, prepared, salt, iterations);
+    all.go_on(iterations);
+    return all.take();
+}
+
+void salting::freed::operator()(EVP_MAC_CTX* mac) const noexcept {
+    EVP_MAC_CTX_free(mac);
+}
+
+salting::salting(mechanism m, const secret& prepared, std::string_view salt,
+                 std::uint32_t iterations)
+    : left_(iterations),
+      last_(key_size(m)) {
+    const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> hmac(
+        EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr), EVP_MAC_free);
+    require(iterations > 0 && hmac);
+    mac_.reset(EVP_MAC_CTX_new(hmac.get()));
+    require(mac_ != nullptr);
+    std::string digest = EVP_MD_get0_name(algorithm(m));
+    const std::array<OSSL_PARAM, 2> by{
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
+        OSSL_PARAM_construct_end()};
+    const auto password = prepared.empty() ? std::string_view("") : prepared.view(); // not null
+    require(EVP_MAC_init(mac_.get(), raw(password), password.size(), by.data()) == 1);
+    authenticate(salt, std::string_view("\0\0\0\1", 4));
+    sum_ = secret(last_.view());
+}
+
+void salting::authenticate(std::string_view text, std::string_view rest) {
+    require(EVP_MAC_update(mac_.get(), raw(text), text.size()) == 1 &&
+            EVP_MAC_update(mac_.get(), raw(rest), rest.size()) == 1 &&
+            EVP_MAC_final(mac_.get(), raw(last_.data()), nullptr, last_.size()) == 1);
+    --left_;
+}
+
+bool salting::go_on(std::uint32_t iterations) {
+    for (auto n = std::min(iterations, left_); n > 0; --n) {
+        require(EVP_MAC_init(mac_.get(), nullptr, 0, nullptr) == 1); // with the same key
+        authenticate(last_.view(), {});
+        for (std::size_t i = 0; i < sum_.size(); ++i)
+            sum_.data()[i] = static_cast<char>(sum_.data()[i] ^ last_.data()[i]);
+    }
+    return left_ == 0;
 }
 
 std::string random_bytes(std::size_t n) {

@@ -2,6 +2,11 @@
 
 // What SCRAM computes with, from OpenSSL.
 
+#include <memory>
+#include <utility>
+
+#include <openssl/types.h>
+
 #include <oocrpc/scram.hpp>
 
 namespace oocrpc::scram {
@@ -19,9 +24,31 @@ secret hash(mechanism m, std::string_view text);
 secret hmac(mechanism m, std::string_view key, std::string_view text);
 /// Hi() of RFC 5802.
 secret salted(mechanism m, const secret& prepared, std::string_view salt, std::uint32_t iterations);
+/// The same in steps, for a loop that has others to serve in between.
+class salting {
+  public:
+    salting(mechanism m, const secret& prepared, std::string_view salt, std::uint32_t iterations);
+    /// Hashes as often as that at most; true once it is all done.
+    bool go_on(std::uint32_t iterations);
+    /// What salted() gives, then.
+    secret take() noexcept { return std::move(sum_); }
+
+  private:
+    struct freed {
+        void operator()(EVP_MAC_CTX* mac) const noexcept;
+    };
+    void authenticate(std::string_view text, std::string_view rest); // to last_
+
+    std::unique_ptr<EVP_MAC_CTX, freed> mac_; // keyed with the password
+    std::uint32_t left_;
+    secret last_, sum_;
+};
 secret md5(std::string_view text);
 /// From OpenSSL's generator.
 std::string random_bytes(std::size_t n);
+
+/// Whether the password is that of the credentials; `salted` with their salt and iterations.
+bool matches(const credentials& c, const secret& salted);
 
 /// Takes as long whatever the bytes are; both must be of one size to be equal.
 bool equal(std::string_view a, std::string_view b) noexcept;

@@ -6,12 +6,18 @@
 #include <oocrpc/connection.hpp>
 #include <oocrpc/error.hpp>
 
+#include "scram_crypto.hpp"
+#include "turns.hpp"
+
 namespace oocrpc {
 namespace {
 
 constexpr int most_failures = 3;
 // Of a mechanism's name that goes to the log.
 constexpr std::size_t most_name = 64;
+// Of a password in one turn of the loop: some 60 us.
+constexpr std::uint32_t iterations_of_a_turn = 250;
+constexpr std::string_view plain_text = "PLAIN";
 constexpr std::string_view long_name = "the name is longer than any user's";
 
 [[noreturn]] void refuse() {
@@ -25,14 +31,95 @@ void end_soon(context& c) {
     });
 }
 
+std::string legible(std::string_view mechanism) {
+    return bson::is_utf8(mechanism) ? std::string(mechanism.substr(0, most_name)) : "?";
+}
+
 } // namespace
 
-server_login::step server_login::start(const access_control& access, context& c,
-                                       std::string_view mechanism, std::string_view payload) {
+awaitable<server_login::step> server_login::start(const access_control& access, context& c,
+                                                  std::string_view mechanism,
+                                                  std::string_view payload) {
+    auto t = enter(access, c, mechanism);
+    begin(mechanism);
+    return start_in_turn(shared_from_this(), access, c, std::move(t), std::string(mechanism),
+                         secret(payload));
+}
+
+awaitable<server_login::step> server_login::next(const access_control& access, context& c,
+                                                 std::string_view payload) {
+    auto t = enter(access, c, mechanism_);
+    return next_in_turn(shared_from_this(), access, c, std::move(t), secret(payload));
+}
+
+std::optional<server_login::step> server_login::start_early(const access_control& access,
+                                                            context& c, std::string_view mechanism,
+                                                            std::string_view payload) {
+    if (mechanism == plain_text) return std::nullopt;
+    enter(access, c, mechanism);
+    begin(mechanism);
+    return first(access, c, mechanism, payload);
+}
+
+/// One step at a time: those who send more than that do not wait for answers.
+server_login::ticket server_login::enter(const access_control& access, context& c,
+                                         std::string_view mechanism) {
     if (failures_ >= most_failures) refuse();
-    mechanism_ = bson::is_utf8(mechanism) ? mechanism.substr(0, most_name) : "?";
+    if (!under_way_.expired()) {
+        count_failure(access, c, legible(mechanism), {}, "a login within another");
+        refuse();
+    }
+    ticket t = std::make_shared<const char>();
+    under_way_ = t;
+    return t;
+}
+
+/// After a turn, in which much may have come.
+void server_login::go_on(const access_control& access, context& c, const ticket& t) {
+    if (failures_ >= most_failures) refuse();
+    if (c.cancelled()) {
+        count_failure(access, c, mechanism_, claimed_, "given up");
+        throw rpc_error(errc::cancelled, "the login was given up");
+    }
+    if (under_way_.lock() != t) fail(access, c, "logged out meanwhile");
+}
+
+awaitable<server_login::step> server_login::start_in_turn(self_type self,
+                                                          const access_control& access, context& c,
+                                                          ticket t, std::string mechanism,
+                                                          secret payload) {
+    co_await detail::turns::wait_at_door(c.executor());
+    self->go_on(access, c, t);
+    if (mechanism != plain_text) {
+        t.reset();
+        co_return self->first(access, c, mechanism, payload.view());
+    }
+    auto how = scram::mechanism::sha_256;
+    auto prepared = self->password_in(access, c, payload.view(), how);
+    payload = {};
+    auto checking = check(self, access, c, std::move(t), how, std::move(prepared));
+    auto done = co_await std::move(checking);
+    co_return done;
+}
+
+awaitable<server_login::step> server_login::next_in_turn(self_type self,
+                                                         const access_control& access, context& c,
+                                                         ticket t, secret payload) {
+    co_await detail::turns::wait_at_door(c.executor());
+    self->go_on(access, c, t);
+    t.reset();
+    if (!self->scram_) self->fail(access, c, "a message of a login that has not begun");
+    co_return self->advance(access, c, payload.view());
+}
+
+void server_login::begin(std::string_view mechanism) {
+    mechanism_ = legible(mechanism);
     claimed_.clear();
     scram_.reset();
+}
+
+server_login::step server_login::first(const access_control& access, context& c,
+                                       std::string_view mechanism, std::string_view payload) {
     if (const auto m = scram::mechanism_from_string(mechanism)) {
         scram_.emplace(*m, [users = access.users(), m = *m](std::string_view name) {
             return users->credentials(m, name.substr(0, user_store::max_name + 1));
@@ -40,17 +127,9 @@ server_login::step server_login::start(const access_control& access, context& c,
         return advance(access, c, payload);
     }
     std::string why = "no such mechanism";
-    if (mechanism == "PLAIN") why = plain(access, c, payload);
     if (mechanism == "MONGODB-X509") why = certificate(access, c, payload);
     if (!why.empty()) fail(access, c, why);
     return succeed(access, c, {});
-}
-
-server_login::step server_login::next(const access_control& access, context& c,
-                                      std::string_view payload) {
-    if (failures_ >= most_failures) refuse();
-    if (!scram_) fail(access, c, "a message of a login that has not begun");
-    return advance(access, c, payload);
 }
 
 server_login::step server_login::advance(const access_control& access, context& c,
@@ -71,29 +150,45 @@ bool server_login::claim(std::string_view name) {
     return fits;
 }
 
-/// Returns why not, as certificate() does. RFC 4616. The password travels, so the connection has to
-/// be encrypted.
-std::string server_login::plain(const access_control& access, const context& c,
-                                std::string_view payload) {
-    if (!c.info().tls) return "the connection is not encrypted";
+/// RFC 4616. The password travels, so the connection has to be encrypted. Those who are not known
+/// take as long as most.
+secret server_login::password_in(const access_control& access, context& c, std::string_view payload,
+                                 scram::mechanism& how) {
+    if (!c.info().tls) fail(access, c, "the connection is not encrypted");
     const auto first = payload.find('\0');
     const auto second = first == payload.npos ? first : payload.find('\0', first + 1);
-    if (second == payload.npos || !bson::is_utf8(payload)) return "malformed";
+    if (second == payload.npos || !bson::is_utf8(payload)) fail(access, c, "malformed");
     const auto acts_as = payload.substr(0, first);
-    if (!claim(payload.substr(first + 1, second - first - 1))) return std::string(long_name);
-    if (!acts_as.empty() && acts_as != claimed_) return "wants to act as somebody else";
-    const auto users = access.users();
-    // Those who are not known take as long as most.
-    const auto all = users->mechanisms(claimed_);
+    if (!claim(payload.substr(first + 1, second - first - 1))) fail(access, c, long_name);
+    if (!acts_as.empty() && acts_as != claimed_) fail(access, c, "wants to act as somebody else");
+    const auto all = access.users()->mechanisms(claimed_);
     const bool newer = all.empty() || std::ranges::count(all, scram::mechanism::sha_256) > 0;
-    const auto m = newer ? scram::mechanism::sha_256 : scram::mechanism::sha_1;
+    how = newer ? scram::mechanism::sha_256 : scram::mechanism::sha_1;
+    std::string why;
     try {
-        const auto prepared = scram::prepare(m, claimed_, payload.substr(second + 1));
-        const bool right = scram::matches(users->credentials(m, claimed_), prepared);
-        return right && users->find(claimed_) ? "" : "the password is wrong, or the user unknown";
+        return scram::prepare(how, claimed_, payload.substr(second + 1));
     } catch (const rpc_error& e) {
-        return e.detail();
+        why = e.detail();
     }
+    fail(access, c, why);
+}
+
+/// Hashes some of it in each turn of the loop.
+awaitable<server_login::step> server_login::check(self_type self, const access_control& access,
+                                                  context& c, ticket t, scram::mechanism how,
+                                                  secret prepared) {
+    const auto users = access.users();
+    const auto known = users->credentials(how, self->claimed_);
+    scram::salting password(how, prepared, known.salt, known.iterations);
+    prepared = {};
+    do {
+        co_await detail::turns::wait(c.executor());
+        self->go_on(access, c, t);
+    } while (!password.go_on(iterations_of_a_turn));
+    t.reset();
+    if (!scram::matches(known, password.take()) || !users->find(self->claimed_))
+        self->fail(access, c, "the password is wrong, or the user unknown");
+    co_return self->succeed(access, c, {});
 }
 
 std::string server_login::certificate(const access_control& access, const context& c,
@@ -114,13 +209,23 @@ server_login::step server_login::succeed(const access_control& access, context& 
     return {std::move(payload), true};
 }
 
-void server_login::fail(const access_control& access, context& c, std::string_view why) {
-    if (failures_ >= most_failures) refuse();
+void server_login::count_failure(const access_control& access, context& c, std::string mechanism,
+                                 std::string user, std::string_view why) {
     scram_.reset();
     c.log_in({});
-    access.report({mechanism_, claimed_, c.info().address, std::string(why)});
+    access.report({std::move(mechanism), std::move(user), c.info().address, std::string(why)});
     if (++failures_ >= most_failures) end_soon(c);
+}
+
+void server_login::fail(const access_control& access, context& c, std::string_view why) {
+    if (failures_ < most_failures) count_failure(access, c, mechanism_, claimed_, why);
     refuse();
+}
+
+void server_login::log_out(context& c) {
+    scram_.reset();
+    under_way_.reset();
+    c.log_in({});
 }
 
 } // namespace oocrpc

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <oocrpc/access_control.hpp>
 #include <oocrpc/context.hpp>
 #include <oocrpc/scram.hpp>
+#include <oocrpc/secret.hpp>
 
 namespace oocrpc {
 
@@ -16,31 +18,55 @@ namespace oocrpc {
 /// goes wrong throws the same `unauthenticated`, and the log is told why; the connection is
 /// nobody's from then on, and after the third time, whatever was between them, it ends. What it has
 /// sent by then is refused without a look at it.
-class server_login {
+class server_login : public std::enable_shared_from_this<server_login> {
   public:
     /// What is sent back.
     struct step {
         std::string payload;
         bool done = false;
     };
-    step start(const access_control& access, context& c, std::string_view mechanism,
-               std::string_view payload);
-    step next(const access_control& access, context& c, std::string_view payload);
+    /// Each step waits for a turn of the loop, so that those who log in keep nobody from being
+    /// served; one that comes before the last was answered fails at once. `access` and `c` must
+    /// stay. Being cancelled is a failure as well.
+    awaitable<step> start(const access_control& access, context& c, std::string_view mechanism,
+                          std::string_view payload);
+    awaitable<step> next(const access_control& access, context& c, std::string_view payload);
+    /// The first step at once; nothing where it takes longer, as PLAIN does.
+    std::optional<step> start_early(const access_control& access, context& c,
+                                    std::string_view mechanism, std::string_view payload);
     /// Refuses what is no login at all.
     [[noreturn]] void fail(const access_control& access, context& c, std::string_view why);
-    /// A login is under way.
-    bool begun() const noexcept { return scram_.has_value(); }
+    /// The connection is nobody's, and a step that waits for its turn fails.
+    void log_out(context& c);
 
   private:
+    using ticket = std::shared_ptr<const void>; // of the one step that is under way
+    using self_type = std::shared_ptr<server_login>;
+
+    ticket enter(const access_control& access, context& c, std::string_view mechanism);
+    void go_on(const access_control& access, context& c, const ticket& t);
+    static awaitable<step> start_in_turn(self_type self, const access_control& access, context& c,
+                                         ticket t, std::string mechanism, secret payload);
+    static awaitable<step> next_in_turn(self_type self, const access_control& access, context& c,
+                                        ticket t, secret payload);
+    static awaitable<step> check(self_type self, const access_control& access, context& c, ticket t,
+                                 scram::mechanism how, secret prepared);
+    void begin(std::string_view mechanism);
+    step first(const access_control& access, context& c, std::string_view mechanism,
+               std::string_view payload);
     step advance(const access_control& access, context& c, std::string_view payload);
     bool claim(std::string_view name);
-    std::string plain(const access_control& access, const context& c, std::string_view payload);
+    secret password_in(const access_control& access, context& c, std::string_view payload,
+                       scram::mechanism& how);
     std::string certificate(const access_control& access, const context& c,
                             std::string_view payload);
     step succeed(const access_control& access, context& c, std::string payload);
+    void count_failure(const access_control& access, context& c, std::string mechanism,
+                       std::string user, std::string_view why);
 
     std::string mechanism_, claimed_;
     std::optional<scram::server> scram_;
+    std::weak_ptr<const void> under_way_;
     int failures_ = 0;
 };
 

@@ -47,7 +47,7 @@ class turns : public asio::execution_context::service {
     /// Only where a loop itself executes: of strands, several run at the same time.
     static bool taken_on(const any_io_executor& executor) noexcept;
     /// Does `what` on `executor`, in a later turn of its loop; where no turns are taken, it is
-    /// posted. For messages, reads, items.
+    /// posted. For messages, reads, items, passwords.
     static void take(const any_io_executor& executor, work what) {
         add(executor, &turns::senders_, std::move(what));
     }

@@ -278,6 +278,41 @@ TEST_CASE("PLAIN is for encrypted connections") {
         encrypted());
 }
 
+TEST_CASE("hello does not wait for the password of PLAIN") {
+    using namespace std::string_literals;
+    with_driver(
+        [&](fixture& at) -> awaitable<void> {
+            const auto early =
+                command(R"("saslStart": 1, "mechanism": "PLAIN")", "\0ada\0ada"s, "");
+            json hello{{"hello", 1}, {"$db", "admin"}};
+            hello["speculativeAuthenticate"] = json::parse(early);
+            const json got = co_await at.db.run(hello.dump());
+            CHECK(got["ok"] == 1);
+            CHECK_FALSE(got.contains("speculativeAuthenticate"));
+            const auto in = co_await code_of(at.db, early); // nothing is left of the other
+            CHECK(in == "ok");
+        },
+        encrypted());
+}
+
+TEST_CASE("who logs out while a password is checked is nobody afterwards") {
+    using namespace std::string_literals;
+    with_driver(
+        [&](fixture& at) -> awaitable<void> {
+            const auto plain =
+                command(R"("saslStart": 1, "mechanism": "PLAIN")", "\0ada\0ada"s, "");
+            const auto login = co_await at.db.send(plain);
+            const auto logout = co_await at.db.send(R"({"logout": 1, "$db": "admin"})");
+            const json out = co_await at.db.answer(logout);
+            CHECK(out["ok"] == 1);
+            const json in = co_await at.db.answer(login);
+            CHECK(in["code"] == 18);
+            const auto five = co_await code_of(at.db, R"({"add": [2, 3], "$db": "demo"})");
+            CHECK(five == "13");
+        },
+        encrypted());
+}
+
 TEST_CASE("roles allow methods however they are asked for, and the server's own by mongodb.NAME") {
     with_driver([](fixture& at) -> awaitable<void> {
         co_await log_in(at.db, "bob", "bob", scram::mechanism::sha_256, true);

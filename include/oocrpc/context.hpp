@@ -53,8 +53,9 @@ class context {
     /// Ends the call after `span` at the latest, as a deadline of the server's.
     void end_after(std::chrono::milliseconds span);
     const peer_info& info() const noexcept;
-    /// Whose call it is: that of act_as(), else the connection's user; empty: nobody's.
-    const std::string& user() const noexcept;
+    /// Whose call it is: that of act_as(), else the connection's user when the call came, whoever
+    /// logs in or out while it runs; empty: nobody's.
+    const std::string& user() const noexcept { return user_; }
     /// What the connection allows.
     const oocrpc::limits& limits() const noexcept;
     /// The connection that the call came on; `peer` makes calls on it.
@@ -103,10 +104,12 @@ class context {
     void collect_into(message& reply);
     /// Goes on as a call of its own after a part of it was answered: forgets result and items.
     void restart();
-    /// The connection is this user's from now on; empty: nobody's.
+    /// The connection, and this call, is this user's from now on; empty: nobody's.
     void log_in(std::string user);
     /// This call is this user's, as it carries a token.
-    void act_as(std::string user) { acts_as_ = std::move(user); }
+    void act_as(std::string user);
+    /// True where act_as() has told the user.
+    bool by_token() const noexcept { return by_token_; }
     /// What the caller sent as `name` is not for the handlers behind the layer.
     void forget_meta(std::string_view name) { meta_.remove(name); }
     /// The one T of the connection, made when it is first asked for, destroyed with the end of the
@@ -132,7 +135,7 @@ class context {
     pending<message> later_;
     std::vector<detail::unique_function<const message&>> at_end_;
     std::string method_;
-    std::string acts_as_;
+    std::string user_;
     metadata meta_;
     metadata reply_meta_;
     call_deadline deadline_;
@@ -142,6 +145,7 @@ class context {
     std::int64_t key_ = 0; // of the dispatcher, while it waits
     std::size_t size_ = 0; // of what it holds, in bytes: arguments, metadata, collected items
     std::int32_t credit_ = 0;
+    bool by_token_ = false;
     bool counted_ = false; // by the connection, and as a stream
     bool counted_stream_ = false;
     bool streaming_ = false;

@@ -90,7 +90,7 @@ class dispatcher {
     /// Forgets the call; `reply` goes to `send`, at once or, for calls without id, in their order.
     template <class Send> void finish_call(std::int64_t key, message&& reply, Send&& send);
     /// Forgets a call that is not answered, as its connection is over.
-    void forget_call(std::int64_t key) { forget(key); }
+    void forget(std::int64_t key);
     /// The running call of that wire id, or null.
     context* find_running(std::int64_t wire_id) const noexcept;
     /// True where a call without id can be answered at once.
@@ -135,7 +135,6 @@ class dispatcher {
     void keep_place(const slot& s) noexcept;
     void tell(std::int64_t id, message&& m);
     bool store(std::int64_t key, message& reply);
-    void forget(std::int64_t key);
 
     std::vector<slot> slots_; // a waiter that is being told may register another call
     std::vector<std::uint32_t> free_;

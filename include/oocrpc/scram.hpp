@@ -86,10 +86,6 @@ inline credentials make_credentials(mechanism m, const secret& prepared) {
     return make_credentials(m, prepared, default_iterations(m), make_salt(m));
 }
 
-/// Whether the credentials are of this password: for mechanisms that send it, such as PLAIN. Takes
-/// as long as make_credentials(), right or wrong.
-bool matches(const credentials& c, const secret& prepared);
-
 /// Credentials for a name that nobody has, made from what only the server knows: always the same
 /// for the same name, and of no password, since nobody can tell what their keys are hashes of.
 credentials decoy(mechanism m, std::string_view server_secret, std::string_view user,

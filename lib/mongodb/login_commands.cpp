@@ -36,8 +36,12 @@ const access_control& control_of(const command_call& cmd) {
     return *cmd.of.access;
 }
 
+server_login& login_of(const command_call& cmd) {
+    return cmd.c.session<server_login>();
+}
+
 [[noreturn]] void refuse(const command_call& cmd, std::string_view why) {
-    cmd.c.session<server_login>().fail(control_of(cmd), cmd.c, why);
+    login_of(cmd).fail(control_of(cmd), cmd.c, why);
 }
 
 std::string_view text_in(bytes document, std::string_view key) {
@@ -70,20 +74,39 @@ void add_step(bson::document_writer& d, const server_login::step& step) {
     add_payload(d, step.payload);
 }
 
-server_login::step start(const command_call& cmd, bytes document) {
-    auto& state = cmd.c.session<exchange>();
+message reply_step(context& c, const server_login::step& step) {
+    return reply_with(c, [&](bson::document_writer& d) { add_step(d, step); });
+}
+
+/// Options of a first step, which are for the last one.
+void keep_options(context& c, bytes document) {
+    auto& state = c.session<exchange>();
     state = {};
     if (const auto how = bson::find(document, "options"); how && how->t == bson::type::document) {
         const auto skip = bson::find(how->as_document(), "skipEmptyExchange");
         state.skip_empty = skip && strict_true(*skip);
     }
-    return cmd.c.session<server_login>().start(
-        control_of(cmd), cmd.c, text_in(document, "mechanism"), payload_in(cmd, document).view());
 }
 
-server_login::step start_certificate(const command_call& cmd, bytes document) {
-    return cmd.c.session<server_login>().start(
-        control_of(cmd), cmd.c, text_in(document, "mechanism"), text_in(document, "user"));
+void start_certificate(const command_call& cmd, bytes document) {
+    if (text_in(document, "mechanism") != x509) refuse(cmd, "authenticate is for certificates");
+    login_of(cmd).start_early(control_of(cmd), cmd.c, x509, text_in(document, "user"));
+}
+
+awaitable<message> answer(context& c, awaitable<server_login::step> later) {
+    auto step = co_await std::move(later);
+    co_return reply_step(c, step);
+}
+
+/// The empty message that some clients send after the last one is answered by itself.
+awaitable<message> answer_next(context& c, awaitable<server_login::step> later) {
+    auto step = co_await std::move(later);
+    auto& state = c.session<exchange>();
+    if (step.done && !state.skip_empty) {
+        step.done = false;
+        state.over = true;
+    }
+    co_return reply_step(c, step);
 }
 
 void add_certificate_user(const command_call& cmd, bson::document_writer& d) {
@@ -91,12 +114,20 @@ void add_certificate_user(const command_call& cmd, bson::document_writer& d) {
     d.add("user", cmd.c.user());
 }
 
-/// A first message that comes with hello; where it is refused, hello just does not answer it.
+/// A first message that comes with hello; where it is refused, or takes time, hello just does not
+/// answer it.
 void add_speculative(const command_call& cmd, bytes document, bson::document_writer& d) {
     const bool certificate = bson::find(document, "authenticate").has_value();
-    server_login::step step;
+    std::optional<server_login::step> step;
     try {
-        step = certificate ? start_certificate(cmd, document) : start(cmd, document);
+        if (certificate) {
+            start_certificate(cmd, document);
+        } else {
+            keep_options(cmd.c, document);
+            step = login_of(cmd).start_early(control_of(cmd), cmd.c, text_in(document, "mechanism"),
+                                             payload_in(cmd, document).view());
+            if (!step) return;
+        }
     } catch (const rpc_error&) {
         return;
     }
@@ -104,7 +135,7 @@ void add_speculative(const command_call& cmd, bytes document, bson::document_wri
     if (certificate)
         add_certificate_user(cmd, answer);
     else
-        add_step(answer, step);
+        add_step(answer, *step);
     answer.finish();
 }
 
@@ -140,9 +171,10 @@ void add_login(const command_call& cmd, bson::document_writer& d) {
 }
 
 maybe_awaitable<message> sasl_start(command_call cmd) {
-    control_of(cmd);
-    const auto step = start(cmd, cmd.body());
-    return reply_with(cmd.c, [&](bson::document_writer& d) { add_step(d, step); });
+    const auto& access = control_of(cmd);
+    keep_options(cmd.c, cmd.body());
+    return answer(cmd.c, login_of(cmd).start(access, cmd.c, text_in(cmd.body(), "mechanism"),
+                                             payload_in(cmd, cmd.body()).view()));
 }
 
 maybe_awaitable<message> sasl_continue(command_call cmd) {
@@ -150,28 +182,20 @@ maybe_awaitable<message> sasl_continue(command_call cmd) {
     const auto id = cmd.find("conversationId");
     const auto number = id ? strict_integer(*id) : std::nullopt;
     if (!number || *number != conversation) refuse(cmd, "another conversation");
-    auto& state = cmd.c.session<exchange>();
     const auto payload = payload_in(cmd, cmd.body());
-    server_login::step step{{}, true};
-    if (!std::exchange(state.over, false) || !payload.empty()) {
-        step = cmd.c.session<server_login>().next(access, cmd.c, payload.view());
-        if (step.done && !state.skip_empty) {
-            step.done = false;
-            state.over = true;
-        }
-    }
-    return reply_with(cmd.c, [&](bson::document_writer& d) { add_step(d, step); });
+    if (std::exchange(cmd.c.session<exchange>().over, false) && payload.empty())
+        return reply_step(cmd.c, {{}, true});
+    return answer_next(cmd.c, login_of(cmd).next(access, cmd.c, payload.view()));
 }
 
 maybe_awaitable<message> authenticate(command_call cmd) {
     control_of(cmd);
-    if (text_in(cmd.body(), "mechanism") != x509) refuse(cmd, "authenticate is for certificates");
     start_certificate(cmd, cmd.body());
     return reply_with(cmd.c, [&](bson::document_writer& d) { add_certificate_user(cmd, d); });
 }
 
 maybe_awaitable<message> logout(command_call cmd) {
-    cmd.c.log_in({});
+    login_of(cmd).log_out(cmd.c);
     return reply_ok(cmd.c);
 }
 

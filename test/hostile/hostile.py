@@ -30,6 +30,7 @@ SLACK = 8 * MIB  # what the allocator keeps of what was freed, and the log
 # What a server needs for it to be of that kind: options of oocrpcd, and of oocrpc.
 KINDS = {"plain": set(), "short": {"first-frame-timeout"}, "login": {"users", "password-file"},
          "tls": {"tls-certificate", "tls-ca"}}
+KINDS["tls-login"] = KINDS["tls"] | KINDS["login"]
 
 
 for kind in ("slow", "flood", "stream", "wrong", "mongodb", "login", "tls"):

@@ -88,10 +88,11 @@ class served:
         listen, options = "oocrpc://127.0.0.1:0", []
         if where == "short":
             options = [w for name, v in SHORT.items() for w in (f"--{name}", v)]
-        if where == "login":
-            options = self.make_user()
-        if where == "tls":
-            listen, options = "oocrpcs://127.0.0.1:0", self.make_certificate()
+        if where in ("login", "tls-login"):
+            options += self.make_user()
+        if where in ("tls", "tls-login"):
+            listen = "oocrpcs://127.0.0.1:0"
+            options += self.make_certificate()
         environment = {k: v for k, v in os.environ.items() if not k.startswith("OOCRPC_")}
         environment["ASAN_OPTIONS"] = ":".join(filter(None, (
             environment.get("ASAN_OPTIONS"), f"quarantine_size_mb={KEPT_BY_ASAN}")))

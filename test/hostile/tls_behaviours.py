@@ -3,8 +3,9 @@ import os
 import ssl
 import subprocess
 
-from behaviours import IDLE, KIB, READ, drip, hostile, until_closed
+from behaviours import CALL, IDLE, KIB, READ, drip, hostile, until_closed
 from crowd import FOREVER, receive, reset, send, wait
+from login_behaviours import start
 from wire import native
 
 TLS = 64 * KIB  # what a session takes
@@ -12,8 +13,8 @@ CONTEXT = ssl.create_default_context()
 CONTEXT.check_hostname, CONTEXT.verify_mode = False, ssl.CERT_NONE
 
 
-def over_tls(count, memory, **how):
-    return hostile(count, memory + TLS, framings=(native,), where="tls", **how)
+def over_tls(count, memory, where="tls", **how):
+    return hostile(count, memory + TLS, framings=(native,), where=where, **how)
 
 
 class session:
@@ -43,6 +44,19 @@ class session:
             data = yield receive()
             if not data:
                 return False
+            self.come.write(data)
+
+    def read(self):
+        """What a script does until something has come; empty at the end."""
+        while True:
+            try:
+                return self.ssl.read(1 << 16)
+            except ssl.SSLWantReadError:
+                data = yield receive()
+            except ssl.SSLError:
+                return b""
+            if not data:
+                return b""
             self.come.write(data)
 
     def write(self, data, size=1 << 14):
@@ -108,6 +122,16 @@ def tls_reset_in_mid_record(f, peer):
     if (yield from s.handshake()):
         yield send(s.write(f.call("demo.sleep_ms", 600_000, id=1))[:-7])
         yield reset()
+
+
+@over_tls(64, READ + CALL, where="tls-login", must={"closed": 1})
+def tls_plain_guessing(f, peer):
+    """Each guess has the server hash a password thousands of times."""
+    s = session()
+    answered = yield from s.handshake()
+    while answered:
+        yield send(s.write(start(f, b"\0good\0guess", "PLAIN")))
+        answered = yield from s.read()
 
 
 def ask_again(version, letter, address, tally):

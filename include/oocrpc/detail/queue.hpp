@@ -39,7 +39,7 @@ template <class T> class queue {
     }
     void clear() noexcept {
         all_.clear();
-        if (all_.capacity() * sizeof(T) > kept_bytes) all_ = {};
+        if (all_.capacity() * sizeof(T) > kept_bytes) all_ = std::vector<T>();
         first_ = 0;
     }
     /// Takes out all that `is_one` says yes to, and returns how many there were.

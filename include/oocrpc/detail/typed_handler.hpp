@@ -105,7 +105,8 @@ template <class F, class R, class... A> class typed_handler {
         if constexpr (std::is_void_v<result>) {
             call_with(f_, c, std::move(a)...);
             return make_reply();
-        } else if constexpr (std::is_same_v<result, message>) {
+        } else if constexpr (std::is_same_v<result, message> ||
+                             std::is_same_v<result, maybe_awaitable<message>>) {
             return call_with(f_, c, std::move(a)...);
         } else {
             return make_reply(c, call_with(f_, c, std::move(a)...));
