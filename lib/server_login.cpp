@@ -40,7 +40,7 @@ std::string legible(std::string_view mechanism) {
 awaitable<server_login::step> server_login::start(const access_control& access, context& c,
                                                   std::string_view mechanism,
                                                   std::string_view payload) {
-    auto t = enter(access, c, mechanism);
+    auto t = enter();
     begin(mechanism);
     return start_in_turn(shared_from_this(), access, c, std::move(t), std::string(mechanism),
                          secret(payload));
@@ -48,7 +48,7 @@ awaitable<server_login::step> server_login::start(const access_control& access, 
 
 awaitable<server_login::step> server_login::next(const access_control& access, context& c,
                                                  std::string_view payload) {
-    auto t = enter(access, c, mechanism_);
+    auto t = enter();
     return next_in_turn(shared_from_this(), access, c, std::move(t), secret(payload));
 }
 
@@ -56,40 +56,36 @@ std::optional<server_login::step> server_login::start_early(const access_control
                                                             context& c, std::string_view mechanism,
                                                             std::string_view payload) {
     if (mechanism == plain_text) return std::nullopt;
-    enter(access, c, mechanism);
+    enter();
     begin(mechanism);
     return first(access, c, mechanism, payload);
 }
 
-/// One step at a time: those who send more than that do not wait for answers.
-server_login::ticket server_login::enter(const access_control& access, context& c,
-                                         std::string_view mechanism) {
+/// One step at a time; no password is looked at for those who do not wait for the answer.
+server_login::ticket server_login::enter() {
     if (failures_ >= most_failures) refuse();
-    if (!under_way_.expired()) {
-        count_failure(access, c, legible(mechanism), {}, "a login within another");
-        refuse();
-    }
+    if (!under_way_.expired()) refuse();
     ticket t = std::make_shared<const char>();
     under_way_ = t;
+    logged_out_ = false;
     return t;
 }
 
 /// After a turn, in which much may have come.
-void server_login::go_on(const access_control& access, context& c, const ticket& t) {
+void server_login::go_on(const access_control& access, context& c) {
     if (failures_ >= most_failures) refuse();
-    if (c.cancelled()) {
-        count_failure(access, c, mechanism_, claimed_, "given up");
-        throw rpc_error(errc::cancelled, "the login was given up");
-    }
-    if (under_way_.lock() != t) fail(access, c, "logged out meanwhile");
+    if (logged_out_) fail(access, c, "logged out meanwhile");
+    if (!c.cancelled()) return;
+    count_failure(access, c, "given up");
+    throw rpc_error(errc::cancelled, "the login was given up");
 }
 
 awaitable<server_login::step> server_login::start_in_turn(self_type self,
                                                           const access_control& access, context& c,
                                                           ticket t, std::string mechanism,
                                                           secret payload) {
-    co_await detail::turns::wait_at_door(c.executor());
-    self->go_on(access, c, t);
+    co_await detail::turns::wait_to_log_in(c.executor());
+    self->go_on(access, c);
     if (mechanism != plain_text) {
         t.reset();
         co_return self->first(access, c, mechanism, payload.view());
@@ -105,8 +101,8 @@ awaitable<server_login::step> server_login::start_in_turn(self_type self,
 awaitable<server_login::step> server_login::next_in_turn(self_type self,
                                                          const access_control& access, context& c,
                                                          ticket t, secret payload) {
-    co_await detail::turns::wait_at_door(c.executor());
-    self->go_on(access, c, t);
+    co_await detail::turns::wait_to_log_in(c.executor());
+    self->go_on(access, c);
     t.reset();
     if (!self->scram_) self->fail(access, c, "a message of a login that has not begun");
     co_return self->advance(access, c, payload.view());
@@ -177,16 +173,15 @@ secret server_login::password_in(const access_control& access, context& c, std::
 awaitable<server_login::step> server_login::check(self_type self, const access_control& access,
                                                   context& c, ticket t, scram::mechanism how,
                                                   secret prepared) {
-    const auto users = access.users();
-    const auto known = users->credentials(how, self->claimed_);
+    const auto known = access.users()->credentials(how, self->claimed_);
     scram::salting password(how, prepared, known.salt, known.iterations);
     prepared = {};
     do {
-        co_await detail::turns::wait(c.executor());
-        self->go_on(access, c, t);
+        co_await detail::turns::wait_to_log_in(c.executor());
+        self->go_on(access, c);
     } while (!password.go_on(iterations_of_a_turn));
     t.reset();
-    if (!scram::matches(known, password.take()) || !users->find(self->claimed_))
+    if (!scram::matches(known, password.take()) || !access.users()->find(self->claimed_))
         self->fail(access, c, "the password is wrong, or the user unknown");
     co_return self->succeed(access, c, {});
 }
@@ -209,22 +204,21 @@ server_login::step server_login::succeed(const access_control& access, context& 
     return {std::move(payload), true};
 }
 
-void server_login::count_failure(const access_control& access, context& c, std::string mechanism,
-                                 std::string user, std::string_view why) {
+void server_login::count_failure(const access_control& access, context& c, std::string_view why) {
     scram_.reset();
     c.log_in({});
-    access.report({std::move(mechanism), std::move(user), c.info().address, std::string(why)});
+    access.report({mechanism_, claimed_, c.info().address, std::string(why)});
     if (++failures_ >= most_failures) end_soon(c);
 }
 
 void server_login::fail(const access_control& access, context& c, std::string_view why) {
-    if (failures_ < most_failures) count_failure(access, c, mechanism_, claimed_, why);
+    if (failures_ < most_failures) count_failure(access, c, why);
     refuse();
 }
 
 void server_login::log_out(context& c) {
     scram_.reset();
-    under_way_.reset();
+    logged_out_ = true;
     c.log_in({});
 }
 

@@ -17,7 +17,8 @@ namespace oocrpc {
 /// Names of mechanisms and messages are those of SASL (RFC 4422) and MongoDB's auth.md. Whatever
 /// goes wrong throws the same `unauthenticated`, and the log is told why; the connection is
 /// nobody's from then on, and after the third time, whatever was between them, it ends. What it has
-/// sent by then is refused without a look at it.
+/// sent by then is refused without a look at it, and so is a step that comes before the last one
+/// was answered.
 class server_login : public std::enable_shared_from_this<server_login> {
   public:
     /// What is sent back.
@@ -26,8 +27,7 @@ class server_login : public std::enable_shared_from_this<server_login> {
         bool done = false;
     };
     /// Each step waits for a turn of the loop, so that those who log in keep nobody from being
-    /// served; one that comes before the last was answered fails at once. `access` and `c` must
-    /// stay. Being cancelled is a failure as well.
+    /// served. Being cancelled while it waits is a failure as well. `access` and `c` must stay.
     awaitable<step> start(const access_control& access, context& c, std::string_view mechanism,
                           std::string_view payload);
     awaitable<step> next(const access_control& access, context& c, std::string_view payload);
@@ -43,8 +43,8 @@ class server_login : public std::enable_shared_from_this<server_login> {
     using ticket = std::shared_ptr<const void>; // of the one step that is under way
     using self_type = std::shared_ptr<server_login>;
 
-    ticket enter(const access_control& access, context& c, std::string_view mechanism);
-    void go_on(const access_control& access, context& c, const ticket& t);
+    ticket enter();
+    void go_on(const access_control& access, context& c);
     static awaitable<step> start_in_turn(self_type self, const access_control& access, context& c,
                                          ticket t, std::string mechanism, secret payload);
     static awaitable<step> next_in_turn(self_type self, const access_control& access, context& c,
@@ -61,13 +61,13 @@ class server_login : public std::enable_shared_from_this<server_login> {
     std::string certificate(const access_control& access, const context& c,
                             std::string_view payload);
     step succeed(const access_control& access, context& c, std::string payload);
-    void count_failure(const access_control& access, context& c, std::string mechanism,
-                       std::string user, std::string_view why);
+    void count_failure(const access_control& access, context& c, std::string_view why);
 
     std::string mechanism_, claimed_;
     std::optional<scram::server> scram_;
     std::weak_ptr<const void> under_way_;
     int failures_ = 0;
+    bool logged_out_ = false; // while a step is under way
 };
 
 } // namespace oocrpc

@@ -1,5 +1,6 @@
 #include "turns.hpp"
 
+#include <array>
 #include <typeinfo>
 
 #include <asio/io_context.hpp>
@@ -60,11 +61,12 @@ void turns::have_turn(line& l) {
 }
 
 void turns::shutdown() {
-    line_of_work senders,
-        door; // destroyed without the mutex, as what is in them may come back here
+    // Destroyed without the mutex, as what is in them may come back here.
+    std::array<line_of_work, 3> all;
     std::lock_guard lock(mutex_);
-    senders.swap(senders_.waiting);
-    door.swap(door_.waiting);
+    all[0].swap(senders_.waiting);
+    all[1].swap(door_.waiting);
+    all[2].swap(logins_.waiting);
 }
 
 } // namespace oocrpc::detail

@@ -14,9 +14,10 @@ namespace oocrpc::detail {
 ///
 /// Each turn is for one of those that wait, first come, first served, and in between the loop looks
 /// what else has come: so that everybody else waits no longer the more of them there are. There are
-/// two lines, so that who comes or goes does not wait for those who send without end. For each
-/// execution context, made on first use and owned by it. Thread-safe. What has not had its turn
-/// when the context is destroyed is destroyed with it.
+/// lines for those who send, for those who come or go and for logins, so that none of them waits
+/// for the others, however many those are. For each execution context, made on first use and owned
+/// by it. Thread-safe. What has not had its turn when the context is destroyed is destroyed with
+/// it.
 class turns : public asio::execution_context::service {
   public:
     struct now {};
@@ -47,7 +48,7 @@ class turns : public asio::execution_context::service {
     /// Only where a loop itself executes: of strands, several run at the same time.
     static bool taken_on(const any_io_executor& executor) noexcept;
     /// Does `what` on `executor`, in a later turn of its loop; where no turns are taken, it is
-    /// posted. For messages, reads, items, passwords.
+    /// posted. For messages, reads, items.
     static void take(const any_io_executor& executor, work what) {
         add(executor, &turns::senders_, std::move(what));
     }
@@ -69,6 +70,10 @@ class turns : public asio::execution_context::service {
     static auto wait_at_door(const any_io_executor& executor) {
         return wait_in(executor, &turns::door_);
     }
+    /// The same in the line of the steps of logins, and of passwords that are hashed for them.
+    static auto wait_to_log_in(const any_io_executor& executor) {
+        return wait_in(executor, &turns::logins_);
+    }
 
   private:
     static void add(const any_io_executor& executor, line turns::* where, work what);
@@ -78,7 +83,7 @@ class turns : public asio::execution_context::service {
     void have_turn(line& l);
 
     std::mutex mutex_;
-    line senders_, door_;
+    line senders_, door_, logins_;
 };
 
 } // namespace oocrpc::detail

@@ -307,8 +307,12 @@ TEST_CASE("who logs out while a password is checked is nobody afterwards") {
             CHECK(out["ok"] == 1);
             const json in = co_await at.db.answer(login);
             CHECK(in["code"] == 18);
-            const auto five = co_await code_of(at.db, R"({"add": [2, 3], "$db": "demo"})");
+            std::string five = co_await code_of(at.db, R"({"add": [2, 3], "$db": "demo"})");
             CHECK(five == "13");
+            const auto again = co_await code_of(at.db, plain);
+            CHECK(again == "ok");
+            five = co_await code_of(at.db, R"({"add": [2, 3], "$db": "demo"})");
+            CHECK(five == "ok");
         },
         encrypted());
 }

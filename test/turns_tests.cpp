@@ -86,6 +86,21 @@ TEST_CASE_FIXTURE(fixture, "a coroutine goes on in its turn") {
     CHECK(seen == "a12");
 }
 
+TEST_CASE_FIXTURE(fixture, "no line waits for another") {
+    for (const char c : {'1', '2', '3'}) take(c);
+    turns::take_at_door(executor, [this](turns::now) { seen += 'd'; });
+    asio::co_spawn(
+        loop,
+        [this]() -> oocrpc::awaitable<void> {
+            co_await turns::wait_to_log_in(executor);
+            seen += 'l';
+        },
+        [](std::exception_ptr e) { CHECK(!e); });
+    loop.run();
+    CHECK(seen.find('d') < seen.find('2'));
+    CHECK(seen.find('l') < seen.find('3'));
+}
+
 TEST_CASE_FIXTURE(fixture, "strands take no turns") {
     const any_io_executor strand = asio::make_strand(loop);
     take('a');

@@ -123,10 +123,10 @@ void add_speculative(const command_call& cmd, bytes document, bson::document_wri
         if (certificate) {
             start_certificate(cmd, document);
         } else {
-            keep_options(cmd.c, document);
             step = login_of(cmd).start_early(control_of(cmd), cmd.c, text_in(document, "mechanism"),
                                              payload_in(cmd, document).view());
             if (!step) return;
+            keep_options(cmd.c, document);
         }
     } catch (const rpc_error&) {
         return;
@@ -172,9 +172,10 @@ void add_login(const command_call& cmd, bson::document_writer& d) {
 
 maybe_awaitable<message> sasl_start(command_call cmd) {
     const auto& access = control_of(cmd);
+    auto later = login_of(cmd).start(access, cmd.c, text_in(cmd.body(), "mechanism"),
+                                     payload_in(cmd, cmd.body()).view());
     keep_options(cmd.c, cmd.body());
-    return answer(cmd.c, login_of(cmd).start(access, cmd.c, text_in(cmd.body(), "mechanism"),
-                                             payload_in(cmd, cmd.body()).view()));
+    return answer(cmd.c, std::move(later));
 }
 
 maybe_awaitable<message> sasl_continue(command_call cmd) {

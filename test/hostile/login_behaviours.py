@@ -35,6 +35,15 @@ def login_flood(f, peer):
     yield from again(f, lambda i: start(f, first(i), id=i))
 
 
+@before_login(1000, IDLE + CALL, must={"received": 1})
+def logins_begun_again_and_again(f, peer):
+    """Each waits for its answer, and fails at nothing."""
+    while True:
+        yield send(start(f, first(peer.number)))
+        if not (yield receive()):
+            return
+
+
 @before_login(64, READ, must={"closed": 1})
 def password_guessing(f, peer):
     """As many connections as it takes; each is closed after some failures."""
