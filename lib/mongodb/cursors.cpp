@@ -5,6 +5,8 @@
 #include <oocrpc/bson_value.hpp>
 #include <oocrpc/promise.hpp>
 
+#include "../turns.hpp"
+
 namespace oocrpc::mongodb {
 namespace {
 
@@ -121,6 +123,8 @@ void require_batch_size(std::int64_t n) {
 awaitable<message> open_stream(const layer& of, context& c, std::shared_ptr<const known_method> m,
                                bson::value_view arguments, cursor_terms terms, batch_request ask) {
     c.session<session>().require_room(c.limits().max_streams);
+    // It takes two connections, one to the other, and may be one of many.
+    co_await detail::turns::wait(c.executor());
     auto from = std::make_unique<stream_source>(of.inner, c, message::call(m->target, arguments));
     auto made = make_cursor(of, c, std::move(from), std::move(terms));
     auto batch = co_await made->batch(ask);

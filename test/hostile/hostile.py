@@ -214,7 +214,7 @@ class trial:
         def same():
             nonlocal now
             try:
-                now = server.holds()
+                now = server.holds(before)
             except remote_error as e:  # overloaded, by calls that have yet to end
                 now = e
             return now == before
