@@ -16,10 +16,6 @@ bool is_open(std::string_view method) {
     return method == built_in::hello.name() || method == built_in::ping.name();
 }
 
-server_login& login_of(context& c) {
-    return c.session<server_login>();
-}
-
 /// Either step of a login.
 awaitable<message> answer(context& c, awaitable<server_login::step> later) {
     auto step = co_await std::move(later);
@@ -38,12 +34,12 @@ struct gate {
         start = typed(
             [access = access](context& c, const std::string& mechanism,
                               const std::string& payload) -> maybe_awaitable<message> {
-                return answer(c, login_of(c).start(*access, c, mechanism, payload));
+                return answer(c, server_login::of(c).start(*access, c, mechanism, payload));
             },
             built_in::sasl_start);
         go_on = typed(
             [access = access](context& c, const std::string& payload) -> maybe_awaitable<message> {
-                return answer(c, login_of(c).next(*access, c, payload));
+                return answer(c, server_login::of(c).next(*access, c, payload));
             },
             built_in::sasl_continue);
     }

@@ -21,6 +21,9 @@ namespace oocrpc {
 /// was answered.
 class server_login : public std::enable_shared_from_this<server_login> {
   public:
+    /// That of the call's connection.
+    static server_login& of(context& c) { return c.session<server_login>(); }
+
     /// What is sent back.
     struct step {
         std::string payload;

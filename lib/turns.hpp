@@ -52,7 +52,8 @@ class turns : public asio::execution_context::service {
     static void take(const any_io_executor& executor, work what) {
         add(executor, &turns::senders_, std::move(what));
     }
-    /// The same in the other line: for those who are accepted, shake hands, leave, are cancelled.
+    /// The same in the line at the door: for those who are accepted, shake hands, leave, are
+    /// cancelled.
     static void take_at_door(const any_io_executor& executor, work what) {
         add(executor, &turns::door_, std::move(what));
     }

@@ -26,6 +26,13 @@ struct guarded : controlled {
         o.login_required = true;
         return o;
     }
+    /// Of a connection that is encrypted, or says what `tls` is.
+    connection_options encrypted_options(std::shared_ptr<const tls_info> tls = encrypted()) {
+        auto o = options();
+        o.on_behalf_of = std::make_shared<const peer_info>(
+            peer_info{"192.0.2.1:7", "oocrpc", "", std::move(tls)});
+        return o;
+    }
     template <class F> void with_peer(F f) { serving(serve(), std::move(f), options()); }
     void ask(std::vector<question> all) { test::ask(serve(), std::move(all), options()); }
 };
@@ -131,9 +138,7 @@ TEST_CASE("a login that fails ends the one before it, and the third failure the 
 TEST_CASE("logins that are sent at once are looked at one by one, and three of all") {
     const auto attempts = [](std::string method, json arguments) {
         guarded g;
-        auto o = g.options();
-        o.on_behalf_of =
-            std::make_shared<const peer_info>(peer_info{"192.0.2.1:7", "oocrpc", "", encrypted()});
+        auto o = g.encrypted_options();
         const auto flood = [&](peer& p) -> awaitable<void> {
             for (std::size_t round = 0; g.attempts.size() < 3; ++round) {
                 std::vector<awaitable<std::string>> all;
@@ -164,9 +169,7 @@ TEST_CASE("a name that nobody can have is refused, and does not fill the log") {
          {std::pair("PLAIN"s, "\0"s + name + "\0x"s),
           std::pair("SCRAM-SHA-256"s, "n,,n=" + name + ",r=abc"s)}) {
         guarded g;
-        auto o = g.options();
-        o.on_behalf_of =
-            std::make_shared<const peer_info>(peer_info{"192.0.2.1:7", "oocrpc", "", encrypted()});
+        auto o = g.encrypted_options();
         serving(
             g.serve(),
             [&](peer& p) -> awaitable<void> {
@@ -263,9 +266,7 @@ TEST_CASE("PLAIN needs an encrypted connection, and the right password") {
     using namespace std::string_literals;
     const auto attempt = [](std::shared_ptr<const tls_info> tls, std::string payload) {
         guarded g;
-        auto o = g.options();
-        o.on_behalf_of = std::make_shared<const peer_info>(
-            peer_info{"192.0.2.1:7", "oocrpc", "", std::move(tls)});
+        auto o = g.encrypted_options(std::move(tls));
         serving(
             g.serve(),
             [&](peer& p) -> awaitable<void> {
@@ -295,27 +296,18 @@ TEST_CASE("PLAIN needs an encrypted connection, and the right password") {
     CHECK(attempt(encrypted(), "\0ada\0"s).starts_with("PLAIN ada: "));
 }
 
-connection_options encrypted_options(guarded& g) {
-    auto o = g.options();
-    o.on_behalf_of =
-        std::make_shared<const peer_info>(peer_info{"192.0.2.1:7", "oocrpc", "", encrypted()});
-    return o;
-}
-
 /// Logs in by PLAIN.
-awaitable<std::string> log_in_plainly(caller c, std::string user, std::string password,
-                                      call_options options = {}) {
+awaitable<std::string> log_in_plainly(caller c, std::string user, std::string password) {
     using namespace std::string_literals;
     json arguments = json::array({"PLAIN", "\0"s + user + "\0"s + password});
-    std::string got =
-        co_await outcome(c, "oocrpc.sasl_start", std::move(arguments), std::move(options));
+    std::string got = co_await outcome(c, "oocrpc.sasl_start", std::move(arguments));
     co_return got;
 }
 
 /// A login by PLAIN, and what is tried while its password is checked.
 template <class F> std::vector<std::string> while_checked(F f) {
     guarded g;
-    serving(g.serve(), std::move(f), encrypted_options(g));
+    serving(g.serve(), std::move(f), g.encrypted_options());
     return g.attempts;
 }
 
@@ -378,7 +370,7 @@ TEST_CASE("a user who is removed while the password is checked is not let in") {
         auto [login, removed] = co_await std::move(both);
         CHECK(login.value() == failed);
     };
-    serving(g.serve(), both_of, encrypted_options(g));
+    serving(g.serve(), both_of, g.encrypted_options());
 }
 
 TEST_CASE("a second step that does not wait for the first is refused, and changes nothing of it") {
@@ -420,7 +412,7 @@ TEST_CASE("a connection may end while a password is checked") {
     run([&]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
         connection_options ours;
-        linked w(ex, nullptr, g.serve(), std::move(ours), encrypted_options(g));
+        linked w(ex, nullptr, g.serve(), std::move(ours), g.encrypted_options());
         peer p(w.a);
         const auto leave = [](linked& leaving, peer& from) -> awaitable<void> {
             co_await outcome(from, "oocrpc.ping");

@@ -53,6 +53,11 @@ std::string command(std::string_view first, std::string_view payload, std::strin
            R"(, "$db": "admin"})";
 }
 
+std::string plain_login() {
+    return command(R"("saslStart": 1, "mechanism": "PLAIN")", std::string_view("\0ada\0ada", 8),
+                   "");
+}
+
 /// Logs in as drivers do, and returns `ok` or the code of the error.
 awaitable<std::string> log_in(driver& db, std::string user, std::string password,
                               scram::mechanism m, bool skip_empty) {
@@ -262,8 +267,7 @@ TEST_CASE("a certificate logs in by MONGODB-X509, as a command and in hello") {
 }
 
 TEST_CASE("PLAIN is for encrypted connections") {
-    using namespace std::string_literals;
-    const auto plain = command(R"("saslStart": 1, "mechanism": "PLAIN")", "\0ada\0ada"s, "");
+    const auto plain = plain_login();
     with_driver([&](fixture& at) -> awaitable<void> {
         const auto got = co_await code_of(at.db, plain);
         CHECK(got == "18");
@@ -279,11 +283,9 @@ TEST_CASE("PLAIN is for encrypted connections") {
 }
 
 TEST_CASE("hello does not wait for the password of PLAIN") {
-    using namespace std::string_literals;
     with_driver(
         [&](fixture& at) -> awaitable<void> {
-            const auto early =
-                command(R"("saslStart": 1, "mechanism": "PLAIN")", "\0ada\0ada"s, "");
+            const auto early = plain_login();
             json hello{{"hello", 1}, {"$db", "admin"}};
             hello["speculativeAuthenticate"] = json::parse(early);
             const json got = co_await at.db.run(hello.dump());
@@ -296,11 +298,9 @@ TEST_CASE("hello does not wait for the password of PLAIN") {
 }
 
 TEST_CASE("who logs out while a password is checked is nobody afterwards") {
-    using namespace std::string_literals;
     with_driver(
         [&](fixture& at) -> awaitable<void> {
-            const auto plain =
-                command(R"("saslStart": 1, "mechanism": "PLAIN")", "\0ada\0ada"s, "");
+            const auto plain = plain_login();
             const auto login = co_await at.db.send(plain);
             const auto logout = co_await at.db.send(R"({"logout": 1, "$db": "admin"})");
             const json out = co_await at.db.answer(logout);

@@ -52,6 +52,11 @@ TEST_CASE("credentials made of a password are those of the specifications") {
         const auto wanted = credentials_of(v);
         const secret password{std::string_view(v.prepared)};
         CHECK(scram::make_credentials(v.mechanism, password, v.iterations, wanted.salt) == wanted);
+        const auto salted = [&](const secret& of) {
+            return scram::salted(v.mechanism, of, wanted.salt, v.iterations);
+        };
+        CHECK(matches(wanted, salted(password)));
+        CHECK_FALSE(matches(wanted, salted(secret(std::string_view("pencils")))));
     }
 }
 

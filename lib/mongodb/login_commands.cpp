@@ -36,12 +36,8 @@ const access_control& control_of(const command_call& cmd) {
     return *cmd.of.access;
 }
 
-server_login& login_of(const command_call& cmd) {
-    return cmd.c.session<server_login>();
-}
-
 [[noreturn]] void refuse(const command_call& cmd, std::string_view why) {
-    login_of(cmd).fail(control_of(cmd), cmd.c, why);
+    server_login::of(cmd.c).fail(control_of(cmd), cmd.c, why);
 }
 
 std::string_view text_in(bytes document, std::string_view key) {
@@ -90,7 +86,7 @@ void keep_options(context& c, bytes document) {
 
 void start_certificate(const command_call& cmd, bytes document) {
     if (text_in(document, "mechanism") != x509) refuse(cmd, "authenticate is for certificates");
-    login_of(cmd).start_early(control_of(cmd), cmd.c, x509, text_in(document, "user"));
+    server_login::of(cmd.c).start_early(control_of(cmd), cmd.c, x509, text_in(document, "user"));
 }
 
 awaitable<message> answer(context& c, awaitable<server_login::step> later) {
@@ -123,8 +119,9 @@ void add_speculative(const command_call& cmd, bytes document, bson::document_wri
         if (certificate) {
             start_certificate(cmd, document);
         } else {
-            step = login_of(cmd).start_early(control_of(cmd), cmd.c, text_in(document, "mechanism"),
-                                             payload_in(cmd, document).view());
+            step = server_login::of(cmd.c).start_early(control_of(cmd), cmd.c,
+                                                       text_in(document, "mechanism"),
+                                                       payload_in(cmd, document).view());
             if (!step) return;
             keep_options(cmd.c, document);
         }
@@ -172,8 +169,8 @@ void add_login(const command_call& cmd, bson::document_writer& d) {
 
 maybe_awaitable<message> sasl_start(command_call cmd) {
     const auto& access = control_of(cmd);
-    auto later = login_of(cmd).start(access, cmd.c, text_in(cmd.body(), "mechanism"),
-                                     payload_in(cmd, cmd.body()).view());
+    auto later = server_login::of(cmd.c).start(access, cmd.c, text_in(cmd.body(), "mechanism"),
+                                               payload_in(cmd, cmd.body()).view());
     keep_options(cmd.c, cmd.body());
     return answer(cmd.c, std::move(later));
 }
@@ -186,7 +183,7 @@ maybe_awaitable<message> sasl_continue(command_call cmd) {
     const auto payload = payload_in(cmd, cmd.body());
     if (std::exchange(cmd.c.session<exchange>().over, false) && payload.empty())
         return reply_step(cmd.c, {{}, true});
-    return answer_next(cmd.c, login_of(cmd).next(access, cmd.c, payload.view()));
+    return answer_next(cmd.c, server_login::of(cmd.c).next(access, cmd.c, payload.view()));
 }
 
 maybe_awaitable<message> authenticate(command_call cmd) {
@@ -196,7 +193,7 @@ maybe_awaitable<message> authenticate(command_call cmd) {
 }
 
 maybe_awaitable<message> logout(command_call cmd) {
-    login_of(cmd).log_out(cmd.c);
+    server_login::of(cmd.c).log_out(cmd.c);
     return reply_ok(cmd.c);
 }
 
