@@ -7,6 +7,9 @@
 A doctest program counts its test cases. Any other test counts what the last line of the form
 `N passed, N failed` in its output says, and as one where it has none. A program that fails although
 all of its cases passed (a leak, a crash, a time-out) is one more failure; a skipped test is neither.
+
+Before that line each program that failed is named, with what its output says of its failures, so
+that the end of a long log is enough to know them.
 """
 import json
 import re
@@ -14,6 +17,9 @@ import sys
 
 DOCTEST = re.compile(r"\[doctest\] test cases: *\d+ \| *(\d+) passed \| *(\d+) failed")
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
+
+SAYS_WHAT = re.compile(r"^(?:FAILED|FAIL:|ERROR:) |: FAILED: |^TEST CASE: |ERROR: \w+Sanitizer|"
+                       r"runtime error: ")
 
 
 def count(output, ok):
@@ -27,9 +33,20 @@ def count(output, ok):
     return passed, failed
 
 
+def tell(name, output, result):
+    """Names a failure in up to five lines, its last one where it has no words for what failed."""
+    lines = [x.strip() for x in output.splitlines() if x.strip()]
+    told = [x for x in lines if SAYS_WHAT.search(x)] or lines[-1:] or ["it said nothing"]
+    for line in told[:5]:
+        print(f"failed: {name} ({result}): {line[:500]}")
+
+
 def runs(argv):
     if argv[0] == "--status":
-        yield open(argv[2], errors="replace").read(), argv[1] == "0"
+        output, ok = open(argv[2], errors="replace").read(), argv[1] == "0"
+        if not ok:
+            tell("unit", output, f"exit status {argv[1]}")
+        yield output, ok
         return
     for line in open(argv[0]):
         test = json.loads(line)
@@ -37,7 +54,10 @@ def runs(argv):
             why = test.get("stderr", "").strip().split("\n")[-1]
             print(f"skipped: {test['name']}: {why}")
         else:
-            yield test.get("stdout", ""), test["result"] in ("OK", "EXPECTEDFAIL")
+            output, ok = test.get("stdout", ""), test["result"] in ("OK", "EXPECTEDFAIL")
+            if not ok:
+                tell(test["name"], f"{output}\n{test.get('stderr', '')}", test["result"])
+            yield output, ok
 
 
 passed = failed = 0
