@@ -27,7 +27,7 @@ constexpr std::size_t turn_messages = 64;
 constexpr std::size_t least_turn = 4;
 constexpr std::size_t kilobyte = 1024;
 // However few they are, those that take longer have had their turn: looked at after so many.
-constexpr std::chrono::microseconds turn_time{100};
+constexpr std::chrono::microseconds turn_time{50};
 constexpr std::size_t messages_between_looks = 4;
 // What they are answered leaves once it is as much as this: a write for each turn would cost more.
 constexpr std::size_t early_bytes = 2048;
@@ -103,9 +103,15 @@ void connection::log_in(std::string user) {
 void connection::read() {
     if (reading_) return;
     reading_ = true;
-    // Grows with what has arrived, never to the length that a header claims.
-    if (read_size_ <= large_read) return read_some(read_size_);
-    in_turn([](connection& c) { c.read_some(c.read_size_); });
+    // Grows with what has arrived, never to the length that a header claims. Who has sent messages,
+    // and more than that read took, has the next in a turn: many small reads keep the loop as well
+    // as a large one does. A message that is not there yet is read on.
+    if (!read_filled_ || (spent_ == 0 && read_size_ <= large_read)) return read_some(read_size_);
+    try {
+        in_turn([](connection& c) { c.read_some(c.read_size_); });
+    } catch (const std::bad_alloc&) {
+        close(rpc_error(errc::overloaded, no_memory));
+    }
 }
 
 void connection::read_some(std::size_t room) {
@@ -126,7 +132,8 @@ bool connection::starved() const noexcept {
 }
 
 void connection::adapt(std::size_t size) {
-    if (size == read_size_) {
+    read_filled_ = size == read_size_;
+    if (read_filled_) {
         read_size_ = std::min(2 * read_size_, most_read);
         small_reads_ = 0;
     } else if (read_size_ > large_read) {

@@ -100,7 +100,7 @@ void tls_connection::read_some(asio::mutable_buffer into, std::shared_ptr<stream
     reader_ = std::move(user);
     into_ = into;
     if (!closed_ && !engine_.has_input()) return read_below(into_.size());
-    if (closed_ || engine_.in.empty())
+    if (closed_ || engine_.in.empty() || filled_) // whoever filled a read sees to its own turns
         return asio::post(below_->get_executor(), [self = shared_from_this()] { self->read_on(); });
     read_in_turn();
 }
@@ -140,6 +140,7 @@ void tls_connection::on_read(std::error_code ec, std::size_t size) {
 /// What there is to tell the reader; nothing yet where more has to come for it.
 std::optional<tls_connection::arrival> tls_connection::take() {
     const auto got = engine_.read({static_cast<std::uint8_t*>(into_.data()), into_.size()});
+    filled_ = got.size == into_.size();
     flush();
     // Whatever came with it: while something leaves, only answers of TLS gather behind it.
     if (writing_ && engine_.out.size() > most_answers) return arrival{0, tls_errc::flooded};

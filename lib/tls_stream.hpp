@@ -96,6 +96,7 @@ class tls_connection final : public stream_user,
 
     std::shared_ptr<stream_user> reader_;
     asio::mutable_buffer into_;
+    bool filled_ = false; // by the last read
 
     std::shared_ptr<stream_user> writer_;
     bytes rest_;            // of what is being written; the writer keeps it

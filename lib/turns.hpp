@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <deque>
 #include <mutex>
 
@@ -14,27 +15,22 @@ namespace oocrpc::detail {
 ///
 /// Each turn is for one of those that wait, first come, first served, and in between the loop looks
 /// what else has come: so that everybody else waits no longer the more of them there are. There are
-/// lines for those who send, for those who come or go and for logins, so that none of them waits
-/// for the others, however many those are. For each execution context, made on first use and owned
-/// by it. Thread-safe. What has not had its turn when the context is destroyed is destroyed with
-/// it.
+/// lines for those who send, for those who come or go and for logins, which have their turns one
+/// after the other, so that none waits until another is empty. For each execution context, made on
+/// first use and owned by it. Thread-safe. What has not had its turn when the context is destroyed
+/// is destroyed with it.
 class turns : public asio::execution_context::service {
   public:
     struct now {};
     using work = unique_function<now>;
 
   private:
-    // What the deque gives back is there for its next turn.
-    using line_of_work = std::deque<work, asio::recycling_allocator<work>>;
-    struct line {
-        line_of_work waiting;
-        bool posted = false; // the turn of the first of them
-    };
+    enum line : std::size_t { senders, door, logins };
 
-    static auto wait_in(const any_io_executor& executor, line turns::* where) {
+    static auto wait_in(const any_io_executor& executor, line which) {
         return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-            [executor, where](auto handler) {
-                add(executor, where, [h = std::move(handler)](now) mutable { std::move(h)(); });
+            [executor, which](auto handler) {
+                add(executor, which, [h = std::move(handler)](now) mutable { std::move(h)(); });
             },
             use_awaitable);
     }
@@ -50,12 +46,12 @@ class turns : public asio::execution_context::service {
     /// Does `what` on `executor`, in a later turn of its loop; where no turns are taken, it is
     /// posted. For messages, reads, items.
     static void take(const any_io_executor& executor, work what) {
-        add(executor, &turns::senders_, std::move(what));
+        add(executor, senders, std::move(what));
     }
     /// The same in the line at the door: for those who are accepted, shake hands, leave, are
     /// cancelled.
     static void take_at_door(const any_io_executor& executor, work what) {
-        add(executor, &turns::door_, std::move(what));
+        add(executor, door, std::move(what));
     }
     /// The same for an object that is kept until then, as `what(object)`.
     template <class T, class F>
@@ -65,26 +61,26 @@ class turns : public asio::execution_context::service {
                                              what = std::move(what)](now) mutable { what(*self); });
     }
     /// Goes on in a later turn, on `executor`. Cancelling has no effect.
-    static auto wait(const any_io_executor& executor) {
-        return wait_in(executor, &turns::senders_);
-    }
-    static auto wait_at_door(const any_io_executor& executor) {
-        return wait_in(executor, &turns::door_);
-    }
+    static auto wait(const any_io_executor& executor) { return wait_in(executor, senders); }
+    static auto wait_at_door(const any_io_executor& executor) { return wait_in(executor, door); }
     /// The same in the line of the steps of logins, and of passwords that are hashed for them.
     static auto wait_to_log_in(const any_io_executor& executor) {
-        return wait_in(executor, &turns::logins_);
+        return wait_in(executor, logins);
     }
 
   private:
-    static void add(const any_io_executor& executor, line turns::* where, work what);
+    static void add(const any_io_executor& executor, line which, work what);
     void shutdown() override;
-    void post_next(line& l);
-    void post(line& l, bool first_the_others);
-    void have_turn(line& l);
+    void post();
+    work choose();
+    void go_on();
 
     std::mutex mutex_;
-    line senders_, door_, logins_;
+    // What a deque gives back is there for its next turn.
+    std::array<std::deque<work, asio::recycling_allocator<work>>, 3> lines_;
+    std::size_t last_ = 0; // the line that had the last turn
+    bool paused_ = false;  // nobody has had one since
+    bool posted_ = false;  // the next turn
 };
 
 } // namespace oocrpc::detail

@@ -1,5 +1,7 @@
 // Two connections of ours, calls in both directions, and what goes wrong below them.
 
+#include <cstring>
+
 #include "support/wire.hpp"
 
 #include <oocrpc/service.hpp>
@@ -55,9 +57,69 @@ class failing_stream final : public byte_stream {
     int left_;
 };
 
+/// A stream whose reads end when the test says so.
+class fed_stream final : public byte_stream {
+  public:
+    explicit fed_stream(any_io_executor executor) : executor_(std::move(executor)) {}
+    void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {
+        into_ = into;
+        reader_ = std::move(user);
+    }
+    void write(bytes, std::shared_ptr<stream_user>) override {}
+    void shutdown_send() noexcept override {}
+    void close() noexcept override { reader_ = nullptr; }
+    std::string peer_address() const override { return "memory"; }
+    any_io_executor get_executor() override { return executor_; }
+
+    /// What the read under way offers; 0 where there is none.
+    std::size_t room() const { return reader_ ? into_.size() : 0; }
+    void feed(std::string_view what) {
+        std::memcpy(into_.data(), what.data(), what.size());
+        std::exchange(reader_, nullptr)->on_read({}, what.size());
+    }
+
+  private:
+    any_io_executor executor_;
+    asio::mutable_buffer into_;
+    std::shared_ptr<stream_user> reader_;
+};
+
 } // namespace
 
 TEST_SUITE("connection") {
+
+TEST_CASE("who has sent messages, and more than a read took, has the next in a turn of the loop") {
+    asio::io_context loop;
+    auto fed = std::make_unique<fed_stream>(loop.get_executor());
+    auto& peer = *fed;
+    auto c = attach(std::move(fed));
+    const auto room = peer.room();
+    auto pings = frame(R"({"info": {"pong": 1}})");
+    REQUIRE(room > pings.size());
+    peer.feed(pings); // all that there was
+    CHECK(peer.room() == room);
+    while (pings.size() < room) pings += pings;
+    peer.feed(pings.substr(0, room));
+    CHECK(peer.room() == 0);
+    loop.poll();
+    CHECK(peer.room() == 2 * room);
+    c->close(rpc_error(errc::cancelled));
+}
+
+TEST_CASE("a message that is larger than a read is read on at once, and the reads grow with it") {
+    asio::io_context loop;
+    auto fed = std::make_unique<fed_stream>(loop.get_executor());
+    auto& peer = *fed;
+    auto c = attach(std::move(fed));
+    const auto room = peer.room();
+    std::string message("\0\0\xea\x60\x60\xea\0\0", 8); // the first of 60,000 bytes
+    message.resize(3 * room);
+    peer.feed(message.substr(0, room));
+    CHECK(peer.room() == 2 * room);
+    peer.feed(message.substr(room));
+    CHECK(peer.room() == 4 * room);
+    c->close(rpc_error(errc::cancelled));
+}
 
 TEST_CASE("both ends call each other on one connection") {
     run([]() -> awaitable<void> {

@@ -489,7 +489,8 @@ TEST_CASE("all calls of a peer that is gone are cancelled, some in each turn of 
         co_await settle();
         CHECK(g.at.begun == 50);
         co_await g.close();
-        co_await settle();
+        CHECK(g.at.cancelled < 50);
+        for (int i = 0; g.at.cancelled < 50 && i < 50; ++i) co_await settle();
         CHECK(g.at.cancelled == 50);
     });
 }

@@ -17,9 +17,14 @@ import sys
 
 DOCTEST = re.compile(r"\[doctest\] test cases: *\d+ \| *(\d+) passed \| *(\d+) failed")
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
+MOST_TOLD = 8  # failures of one program
 
-SAYS_WHAT = re.compile(r"^(?:FAILED|FAIL:|ERROR:) |: FAILED: |^TEST CASE: |ERROR: \w+Sanitizer|"
-                       r"runtime error: ")
+# What a sanitizer says, a doctest case with an error that is none of those that should fail, and
+# the words of our scripts and of unittest.
+SANITIZER = re.compile(r".*(?:(?:ERROR|WARNING): \w+Sanitizer|runtime error: ).*")
+CASE = re.compile(r"^TEST CASE: .*", re.M)
+CASE_FAILED = re.compile(r": (?:FATAL )?ERROR: ")
+SCRIPT = re.compile(r"^(?:FAILED|FAIL:|ERROR:) .*|^.*: FAILED: .*", re.M)
 
 
 def count(output, ok):
@@ -33,12 +38,22 @@ def count(output, ok):
     return passed, failed
 
 
+def failures(output):
+    """In their own words; the last line where there are none."""
+    told = SANITIZER.findall(output)
+    for block in re.split(r"^={70,}$", output, flags=re.M):
+        if CASE_FAILED.search(block) and "Failed as expected" not in block:
+            told += CASE.findall(block)[:1]
+    told += SCRIPT.findall(output)
+    return told or output.strip().splitlines()[-1:] or ["it said nothing"]
+
+
 def tell(name, output, result):
-    """Names a failure in up to five lines, its last one where it has no words for what failed."""
-    lines = [x.strip() for x in output.splitlines() if x.strip()]
-    told = [x for x in lines if SAYS_WHAT.search(x)] or lines[-1:] or ["it said nothing"]
-    for line in told[:5]:
-        print(f"failed: {name} ({result}): {line[:500]}")
+    all_told = failures(output)
+    for what in all_told[:MOST_TOLD]:
+        print(f"failed: {name} ({result}): {what.strip()[:500]}")
+    if len(all_told) > MOST_TOLD:
+        print(f"failed: {name} ({result}): and {len(all_told) - MOST_TOLD} more")
 
 
 def runs(argv):

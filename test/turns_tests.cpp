@@ -10,6 +10,7 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/strand.hpp>
 #include <doctest/doctest.h>
 
@@ -99,6 +100,29 @@ TEST_CASE_FIXTURE(fixture, "no line waits for another") {
     loop.run();
     CHECK(seen.find('d') < seen.find('2'));
     CHECK(seen.find('l') < seen.find('3'));
+}
+
+TEST_CASE_FIXTURE(fixture,
+                  "lines have turns one after the other, and who comes waits for one more") {
+    asio::steady_timer comes(loop);
+    for (const char c : {'1', '2'}) take(c);
+    turns::take_at_door(executor, [&](turns::now) {
+        seen += 'd';
+        comes.expires_after(std::chrono::seconds(-1));
+        comes.async_wait([this](std::error_code) { seen += 'c'; });
+    });
+    turns::take_at_door(executor, [this](turns::now) { seen += 'e'; });
+    asio::co_spawn(
+        loop,
+        [this]() -> oocrpc::awaitable<void> {
+            for (const char c : {'l', 'm'}) {
+                co_await turns::wait_to_log_in(executor);
+                seen += c;
+            }
+        },
+        [](std::exception_ptr e) { CHECK(!e); });
+    loop.run();
+    CHECK(seen == "dlc1em2");
 }
 
 TEST_CASE_FIXTURE(fixture, "strands take no turns") {

@@ -291,6 +291,7 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::vector<std::int64_t> late_cancels_; // that the peer is told of later
     bool probed_ = false;
     bool reading_ = false;
+    bool read_filled_ = false; // the last one, so that more may be there
     bool writing_ = false;
     bool flush_posted_ = false;
     bool in_batch_ = false; // answers collect until the whole read is decoded

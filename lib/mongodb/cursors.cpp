@@ -122,9 +122,10 @@ void require_batch_size(std::int64_t n) {
 
 awaitable<message> open_stream(const layer& of, context& c, std::shared_ptr<const known_method> m,
                                bson::value_view arguments, cursor_terms terms, batch_request ask) {
-    c.session<session>().require_room(c.limits().max_streams);
-    // It takes two connections, one to the other, and may be one of many.
+    // Opening one makes two connections, and refusing one throws: either may be one of many.
     co_await detail::turns::wait(c.executor());
+    if (c.cancelled()) throw rpc_error(errc::cancelled, "the caller is gone");
+    c.session<session>().require_room(c.limits().max_streams);
     auto from = std::make_unique<stream_source>(of.inner, c, message::call(m->target, arguments));
     auto made = make_cursor(of, c, std::move(from), std::move(terms));
     auto batch = co_await made->batch(ask);
