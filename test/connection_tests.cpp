@@ -84,16 +84,24 @@ class fed_stream final : public byte_stream {
     std::shared_ptr<stream_user> reader_;
 };
 
+/// A connection that reads from one.
+struct fed_connection {
+    ~fed_connection() { c->close(rpc_error(errc::cancelled)); }
+
+    asio::io_context loop;
+    std::unique_ptr<fed_stream> stream = std::make_unique<fed_stream>(loop.get_executor());
+    fed_stream& peer = *stream;
+    std::shared_ptr<connection> c = attach(std::move(stream));
+    const std::size_t room = peer.room(); // of the first read
+};
+
 } // namespace
 
 TEST_SUITE("connection") {
 
-TEST_CASE("who has sent messages, and more than a read took, has the next in a turn of the loop") {
-    asio::io_context loop;
-    auto fed = std::make_unique<fed_stream>(loop.get_executor());
-    auto& peer = *fed;
-    auto c = attach(std::move(fed));
-    const auto room = peer.room();
+TEST_CASE_FIXTURE(
+    fed_connection,
+    "who has sent messages, and more than a read took, has the next in a turn of the loop") {
     auto pings = frame(R"({"info": {"pong": 1}})");
     REQUIRE(room > pings.size());
     peer.feed(pings); // all that there was
@@ -103,22 +111,17 @@ TEST_CASE("who has sent messages, and more than a read took, has the next in a t
     CHECK(peer.room() == 0);
     loop.poll();
     CHECK(peer.room() == 2 * room);
-    c->close(rpc_error(errc::cancelled));
 }
 
-TEST_CASE("a message that is larger than a read is read on at once, and the reads grow with it") {
-    asio::io_context loop;
-    auto fed = std::make_unique<fed_stream>(loop.get_executor());
-    auto& peer = *fed;
-    auto c = attach(std::move(fed));
-    const auto room = peer.room();
+TEST_CASE_FIXTURE(
+    fed_connection,
+    "a message that is larger than a read is read on at once, and the reads grow with it") {
     std::string message("\0\0\xea\x60\x60\xea\0\0", 8); // the first of 60,000 bytes
     message.resize(3 * room);
     peer.feed(message.substr(0, room));
     CHECK(peer.room() == 2 * room);
     peer.feed(message.substr(room));
     CHECK(peer.room() == 4 * room);
-    c->close(rpc_error(errc::cancelled));
 }
 
 TEST_CASE("both ends call each other on one connection") {
