@@ -10,7 +10,7 @@ namespace detail {
 
 constexpr auto not_in_heap = static_cast<std::size_t>(-1);
 // What is due at the same time, as where many peers fall silent together, is not to keep the loop.
-constexpr std::chrono::microseconds turn_time{100};
+constexpr std::chrono::microseconds turn_time{50};
 
 /// `order` is unique for each arming and 0 while disarmed. A callback that is on its way to its
 /// executor carries the number it was armed with and runs only if it still stands here. Changed

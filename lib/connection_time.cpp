@@ -239,10 +239,12 @@ void connection::close(rpc_error reason) {
         self->state_ = state::closed;
         if (!self->last_reason_) self->last_reason_ = std::make_unique<rpc_error>(reason);
         if (self->timer_) self->timer_->disarm();
-        self->stream_->close();
-        // Who is told may be who called us, and what is given back may be much: later.
-        if (self->list_)
-            detail::turns::take_at_door(*self, [reason](connection& c) { c.end(reason); });
+        if (!self->list_) return self->stream_->close();
+        // Who is told may be who called us, and what is given back, as a socket, may be much: later.
+        detail::turns::take_at_door(*self, [reason](connection& c) {
+            c.stream_->close();
+            c.end(reason);
+        });
     });
 }
 

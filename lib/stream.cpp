@@ -23,15 +23,25 @@ std::string text_of(const tcp::endpoint& e) {
     return (e.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(e.port());
 }
 
-std::unique_ptr<byte_stream> make_stream(tcp::socket socket) {
-    std::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    const auto peer = socket.remote_endpoint(ignored);
+std::unique_ptr<byte_stream> make_stream(tcp::socket socket, const tcp::endpoint& peer) {
     return std::make_unique<socket_stream<tcp::socket>>(std::move(socket), text_of(peer));
 }
 
-std::unique_ptr<byte_stream> make_stream(local::socket socket) {
+std::unique_ptr<byte_stream> make_stream(local::socket socket, const local::endpoint&) {
     return std::make_unique<socket_stream<local::socket>>(std::move(socket), "unix");
+}
+
+template <class Socket> void send_without_delay(Socket& socket) {
+    std::error_code ignored;
+    if constexpr (std::is_same_v<typename Socket::protocol_type, tcp>)
+        socket.set_option(tcp::no_delay(true), ignored);
+}
+
+template <class Socket> std::unique_ptr<byte_stream> connected(Socket socket) {
+    std::error_code ignored;
+    send_without_delay(socket);
+    const auto peer = socket.remote_endpoint(ignored);
+    return make_stream(std::move(socket), peer);
 }
 
 [[noreturn]] void unavailable(const url& at, const std::error_code& why) {
@@ -51,12 +61,15 @@ template <class Protocol> class socket_listener final : public listener {
     socket_listener(acceptor a, url at, bool bound)
         : acceptor_(std::move(a)),
           at_(std::move(at)),
-          bound_(bound) {}
+          bound_(bound) {
+        send_without_delay(acceptor_); // which Linux hands on to what is accepted
+    }
     ~socket_listener() override { close(); }
 
     awaitable<std::unique_ptr<byte_stream>> accept() override {
-        auto socket = co_await acceptor_.async_accept(use_awaitable);
-        co_return make_stream(std::move(socket));
+        typename Protocol::endpoint peer;
+        auto socket = co_await acceptor_.async_accept(peer, use_awaitable);
+        co_return make_stream(std::move(socket), peer);
     }
     void close() noexcept override {
         if (!acceptor_.is_open()) return;
@@ -155,7 +168,7 @@ awaitable<std::unique_ptr<byte_stream>> connect_socket(url to) {
         local::socket socket(executor);
         auto [ec] = co_await socket.async_connect(local::endpoint(to.path), use_tuple);
         if (ec) unavailable(to, ec);
-        co_return make_stream(std::move(socket));
+        co_return connected(std::move(socket));
     }
     tcp::socket socket(executor);
     std::error_code ec;
@@ -164,7 +177,7 @@ awaitable<std::unique_ptr<byte_stream>> connect_socket(url to) {
         const tcp::endpoint at(address, to.port);
         std::tie(ec) = co_await socket.async_connect(at, use_tuple);
         if (ec) unavailable(to, ec);
-        co_return make_stream(std::move(socket));
+        co_return connected(std::move(socket));
     }
     tcp::resolver resolver(executor);
     const auto service = std::to_string(to.port);
@@ -172,7 +185,7 @@ awaitable<std::unique_ptr<byte_stream>> connect_socket(url to) {
     if (not_found) unavailable(to, not_found);
     auto [failure, at] = co_await asio::async_connect(socket, found, use_tuple);
     if (failure) unavailable(to, failure);
-    co_return make_stream(std::move(socket));
+    co_return connected(std::move(socket));
 }
 
 class socket_network final : public network {

@@ -67,7 +67,10 @@ class fed_stream final : public byte_stream {
     }
     void write(bytes, std::shared_ptr<stream_user>) override {}
     void shutdown_send() noexcept override {}
-    void close() noexcept override { reader_ = nullptr; }
+    void close() noexcept override {
+        reader_ = nullptr;
+        closed = true;
+    }
     std::string peer_address() const override { return "memory"; }
     any_io_executor get_executor() override { return executor_; }
 
@@ -77,6 +80,7 @@ class fed_stream final : public byte_stream {
         std::memcpy(into_.data(), what.data(), what.size());
         std::exchange(reader_, nullptr)->on_read({}, what.size());
     }
+    bool closed = false;
 
   private:
     any_io_executor executor_;
@@ -122,6 +126,17 @@ TEST_CASE_FIXTURE(
     CHECK(peer.room() == 2 * room);
     peer.feed(message.substr(room));
     CHECK(peer.room() == 4 * room);
+}
+
+TEST_CASE_FIXTURE(
+    fed_connection,
+    "a connection that ends is closed at once, and gives its stream back in a turn of the loop") {
+    c->close(rpc_error(errc::cancelled));
+    loop.poll_one();
+    CHECK(c->closed());
+    CHECK_FALSE(peer.closed);
+    loop.poll();
+    CHECK(peer.closed);
 }
 
 TEST_CASE("both ends call each other on one connection") {

@@ -1,6 +1,8 @@
 #include "support/run.hpp"
 #include "support/temporary.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -48,6 +50,23 @@ int listening_socket(const std::string& path, bool listening = true) {
     return fd;
 }
 
+/// What our sockets with that port say of TCP_NODELAY, listening ones aside.
+std::vector<int> no_delay_of_sockets(std::uint16_t port) {
+    std::vector<int> all;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        const int fd = std::stoi(entry.path().filename().string());
+        sockaddr_in at{};
+        socklen_t size = sizeof(at), int_size = sizeof(int);
+        int listens = 0, no_delay = 0;
+        if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) continue;
+        ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_size);
+        if (at.sin_family != AF_INET || at.sin_port != htons(port) || listens) continue;
+        ::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &int_size);
+        all.push_back(no_delay);
+    }
+    return all;
+}
+
 } // namespace
 
 TEST_SUITE("network") {
@@ -92,6 +111,19 @@ TEST_CASE("a socket that listens already is adopted, and its path stays when it 
         CHECK(std::filesystem::exists(path.path));
         here->close();
         there->close();
+    });
+}
+
+TEST_CASE("what is accepted sends without delay, and knows who has come") {
+    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
+        auto on = listener::open(io.get_executor(), url::parse("oocrpc://127.0.0.1:0"));
+        auto far = co_await connect_stream(on->address());
+        auto near = co_await on->accept();
+        CHECK(far->peer_address() == "127.0.0.1:" + std::to_string(on->address().port));
+        CHECK(near->peer_address().starts_with("127.0.0.1:"));
+        const auto near_port = url::parse("oocrpc://" + near->peer_address()).port;
+        CHECK(no_delay_of_sockets(near_port) == std::vector<int>{1}); // far's own
+        CHECK(no_delay_of_sockets(on->address().port) == std::vector<int>{1});
     });
 }
 
