@@ -5,6 +5,7 @@
 #include <asio/error.hpp>
 
 #include "connection_list.hpp"
+#include "give_back.hpp"
 #include "runner_pool.hpp"
 #include "turns.hpp"
 
@@ -79,8 +80,13 @@ connection::connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<oocr
 connection::~connection() {
     if (runners_) runners_->close();
     set_behind(false);
-    if (list_) list_->remove(*this);
     if (options_.memory) options_.memory->give_back(accounted_);
+    if (list_) {
+        list_->remove(*this);
+        for (auto* b : {&in_, &out_, &leaving_})
+            detail::give_back(executor_, std::move(*b), options_.memory);
+        for (auto& b : full_) detail::give_back(executor_, std::move(b), options_.memory);
+    }
 }
 
 void connection::adopt(std::unique_ptr<oocrpc::codec> next) {

@@ -166,8 +166,9 @@ void connection::end_where_idle(time_point now) {
 /// Memory is taken and given back as buffers change, which they do not with each message.
 void connection::account() noexcept {
     if (!options_.memory) return;
-    const auto held = in_.capacity() + out_.capacity() + leaving_.capacity() + call_bytes_ +
-                      held_bytes_ + dispatcher_.stored() + (stream_ ? stream_->buffered() : 0);
+    const auto held = in_.capacity() + out_.capacity() + full_bytes_ + leaving_.capacity() +
+                      call_bytes_ + held_bytes_ + dispatcher_.stored() +
+                      (stream_ ? stream_->buffered() : 0);
     // All threads share the budget: less than that is told when more has changed.
     if (held && accounted_ &&
         std::max(held, accounted_) - std::min(held, accounted_) < accounting_step)
@@ -240,11 +241,16 @@ void connection::close(rpc_error reason) {
         if (!self->last_reason_) self->last_reason_ = std::make_unique<rpc_error>(reason);
         if (self->timer_) self->timer_->disarm();
         if (!self->list_) return self->stream_->close();
-        // Who is told may be who called us, and what is given back, as a socket, may be much: later.
-        detail::turns::take_at_door(*self, [reason](connection& c) {
+        // Later, as who is told may be who called us, and sockets and calls are much to give back.
+        const auto then = [reason](connection& c) {
             c.stream_->close();
             c.end(reason);
-        });
+        };
+        try {
+            detail::turns::take_at_door(*self, then);
+        } catch (const std::bad_alloc&) {
+            then(*self);
+        }
     });
 }
 

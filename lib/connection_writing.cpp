@@ -7,8 +7,9 @@
 namespace oocrpc {
 namespace {
 
-// A write buffer that one large message has blown up is given back.
-constexpr std::size_t kept_write = 256 << 10;
+// A write buffer that has as much as this is full, since a large one takes long to move and to
+// unmap, and one that a large message has blown up is given back.
+constexpr std::size_t most_kept = 256 << 10;
 // What a stream is given at once. A peer that takes so much within write_timeout reads.
 constexpr std::size_t write_piece = 64 << 10;
 // What the system may copy at once of what a peer has asked for.
@@ -26,7 +27,8 @@ encoded connection::put(const message& m) {
 
 /// What does not come from a read leaves with all else that the loop does before it gets to it.
 void connection::flush() {
-    if (writing_ || in_batch_ || flush_posted_ || out_.empty() || state_ == state::closed) return;
+    if (in_batch_ || flush_posted_ || out_.empty() || state_ == state::closed) return;
+    if (writing_) return set_aside();
     flush_posted_ = true;
     asio::post(executor_, [self = shared_from_this()] {
         self->flush_posted_ = false;
@@ -37,7 +39,8 @@ void connection::flush() {
 }
 
 void connection::write_out() {
-    if (writing_ || out_.empty() || state_ == state::closed) return;
+    if (out_.empty() || state_ == state::closed) return;
+    if (writing_) return set_aside();
     // What we ask leaves as far as it can: who has asked may close right away.
     const auto at_once =
         stream_->try_write(options_.accepted ? at_most(out_, most_at_once) : bytes(out_));
@@ -66,8 +69,22 @@ void connection::write_rest() {
 
 void connection::forget_written(byte_buffer& b) {
     b.clear();
-    if (b.capacity() > kept_write) b = byte_buffer();
-    replies_queued_ = std::min(replies_queued_, out_.size());
+    if (b.capacity() > most_kept) b = byte_buffer();
+    replies_queued_ = std::min(replies_queued_, unsent());
+}
+
+/// What waits for a peer that does not read is many buffers, and not a large one; unless there is
+/// no memory to begin another.
+void connection::set_aside() {
+    if (out_.size() < most_kept) return;
+    try {
+        out_.shrink(out_.size());
+        full_.push_back({});
+    } catch (const std::bad_alloc&) {
+        return;
+    }
+    full_bytes_ += out_.size();
+    full_[full_.size() - 1] = std::move(out_);
 }
 
 void connection::on_written(std::error_code ec) {
@@ -78,8 +95,21 @@ void connection::on_written(std::error_code ec) {
     }
     writing_ = false;
     if (state_ == state::closed) return;
-    if (ec) return close(rpc_error(errc::unavailable, ec.message()));
+    if (ec) {
+        out_.clear(); // as it would follow on half a message
+        full_.clear();
+        full_bytes_ = 0;
+        return close(rpc_error(errc::unavailable, ec.message()));
+    }
     forget_written(leaving_);
+    if (!full_.empty()) {
+        leaving_ = std::move(full_.front());
+        full_.pop_front();
+        full_bytes_ -= leaving_.size();
+        left_ = 0;
+        writing_ = true;
+        write_rest();
+    }
     account();
     put_held();
     write_out();

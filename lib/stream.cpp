@@ -61,15 +61,19 @@ template <class Protocol> class socket_listener final : public listener {
     socket_listener(acceptor a, url at, bool bound)
         : acceptor_(std::move(a)),
           at_(std::move(at)),
-          bound_(bound) {
-        send_without_delay(acceptor_); // which Linux hands on to what is accepted
-    }
+          bound_(bound) {}
     ~socket_listener() override { close(); }
 
     awaitable<std::unique_ptr<byte_stream>> accept() override {
-        typename Protocol::endpoint peer;
-        auto socket = co_await acceptor_.async_accept(peer, use_awaitable);
-        co_return make_stream(std::move(socket), peer);
+        if constexpr (std::is_same_v<Protocol, local>) { // whose names may be too long for Asio
+            auto socket = co_await acceptor_.async_accept(use_awaitable);
+            co_return make_stream(std::move(socket), {});
+        } else {
+            typename Protocol::endpoint peer;
+            auto socket = co_await acceptor_.async_accept(peer, use_awaitable);
+            if (!bound_) send_without_delay(socket);
+            co_return make_stream(std::move(socket), peer);
+        }
     }
     void close() noexcept override {
         if (!acceptor_.is_open()) return;
@@ -94,6 +98,7 @@ void listen(tcp::acceptor& a, const tcp::endpoint& at, port_sharing sharing) {
     a.set_option(tcp::acceptor::reuse_address(true));
     if (sharing == port_sharing::shared)
         a.set_option(asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>(true));
+    send_without_delay(a); // which Linux hands on to what is accepted
     a.bind(at);
     a.listen();
 }

@@ -13,6 +13,8 @@ namespace {
 
 constexpr method<int(int)> wait_for{"demo.wait", {"ms"}};
 constexpr method<void()> nothing{"demo.nothing"};
+constexpr method<std::string(int)> letters{"demo.letters", {"which"}};
+constexpr std::size_t many_letters = 60'000;
 
 service sleeper() {
     service demo("demo");
@@ -21,6 +23,9 @@ service sleeper() {
         co_return ms;
     });
     demo.on(nothing, [] {});
+    demo.on(letters, [](int which) {
+        return std::string(many_letters, static_cast<char>('a' + which % 26));
+    });
     return demo;
 }
 
@@ -77,6 +82,43 @@ TEST_CASE("a peer without ids that hangs up while it is read from no more cancel
         co_await sleep_for(200ms);
         CHECK(callee->running() == 0);
         CHECK(callee->closed());
+    });
+}
+
+TEST_CASE(
+    "answers that a peer reads late are all there, whole and in order, and counted meanwhile") {
+    test::run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto [here, there] = make_stream_pair(ex, ex);
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(100 << 20);
+        auto callee = connection::start(std::move(there), std::make_unique<native_codec>(),
+                                        std::make_shared<const handler>(sleeper()), options);
+        byte_peer base(std::move(here));
+        constexpr int asked = 100;
+        std::string all;
+        for (int i = 0; i < asked; ++i)
+            all += test::frame(R"({"call": {"funcname": "demo.letters", "arguments": [)" +
+                               std::to_string(i) + "]}}");
+        co_await base.write(all);
+        co_await sleep_for(10ms);
+        // As many as may be queued, and then no more are made.
+        CHECK(options.memory->used() > 4 << 20);
+        CHECK(options.memory->used() < 6 << 20);
+        std::string answers;
+        while (count(answers, "reply") < asked || answers.size() < asked * many_letters)
+            answers += co_await base.read();
+        std::size_t at = 0;
+        for (int i = 0; i < asked; ++i) {
+            const std::string one(many_letters, static_cast<char>('a' + i % 26));
+            at = answers.find(one, at);
+            REQUIRE(at != answers.npos);
+            at += one.size();
+        }
+        base.stream().close();
+        callee.reset();
+        co_await sleep_for(1ms);
+        CHECK(options.memory->used() == 0);
     });
 }
 

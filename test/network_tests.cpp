@@ -127,6 +127,28 @@ TEST_CASE("what is accepted sends without delay, and knows who has come") {
     });
 }
 
+TEST_CASE("a client whose socket has the longest of all names is accepted, and so is the next") {
+    run([](asio::io_context& io, oocrpc::clock&) -> awaitable<void> {
+        const temporary_path path;
+        auto on = listener::open(io.get_executor(), url::parse(path.url()));
+        sockaddr_un own{}, to{};
+        own.sun_family = to.sun_family = AF_UNIX;
+        const auto name = path.path + std::string(sizeof(own.sun_path) - path.path.size(), 'x');
+        name.copy(own.sun_path, sizeof(own.sun_path)); // without a zero at its end
+        path.path.copy(to.sun_path, sizeof(to.sun_path) - 1);
+        const int far = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        REQUIRE(::bind(far, reinterpret_cast<const sockaddr*>(&own), sizeof(own)) == 0);
+        REQUIRE(::connect(far, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0);
+        auto near = co_await on->accept();
+        CHECK(near->peer_address() == "unix");
+        auto next = co_await connect_stream(url::parse(path.url()));
+        auto accepted = co_await on->accept();
+        CHECK(accepted->peer_address() == "unix");
+        ::close(far);
+        std::filesystem::remove(name);
+    });
+}
+
 TEST_CASE("a descriptor that is no listening socket is refused") {
     asio::io_context io;
     const temporary_path path;

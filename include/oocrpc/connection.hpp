@@ -176,13 +176,15 @@ class connection final : public stream_user, public std::enable_shared_from_this
     void write_out();
     void write_rest();
     void forget_written(byte_buffer& b);
+    void set_aside();
+    std::size_t unsent() const noexcept { return full_bytes_ + out_.size(); }
     encoded put(const message& m);
     void put_answer(const message& m);
     void put_reply(const message& m);
     bool must_pause() noexcept;
     void resume_reading();
     message instead_of(const message& m, encoded fault) const;
-    bool congested() const noexcept { return out_.size() > options_.limit.max_queued; }
+    bool congested() const noexcept { return unsent() > options_.limit.max_queued; }
 
     // Calls that we make (connection_calls.cpp).
     std::int64_t start_call(message& call, const call_options& options,
@@ -272,11 +274,13 @@ class connection final : public stream_user, public std::enable_shared_from_this
     std::size_t small_reads_ = 0;
     std::size_t needed_ = 0;            // bytes that the next frame takes, where that is known
     byte_buffer out_;                   // collects while writing_ is under way
+    detail::queue<byte_buffer> full_;   // have collected before, and leave before it
+    std::size_t full_bytes_ = 0;        // in these
     byte_buffer leaving_;               // what is being written
     std::size_t left_ = 0;              // bytes of it that the stream has taken
     detail::queue<message> held_;       // calls that wait for room in out_
     std::size_t held_bytes_ = 0;        // of these
-    std::size_t replies_queued_ = 0;    // bytes in out_ that the peer asked for: answers, pongs
+    std::size_t replies_queued_ = 0;    // unsent bytes that the peer asked for: answers, pongs
     std::optional<promise<void>> room_; // of handlers that wait for room
     state state_ = state::open;
     bool going_away_ = false;

@@ -17,7 +17,7 @@ LEVELS = [
     # 0: the vocabulary
     "error value byte_buffer asio clock timer* promise* result when deadline task_group task_list unhandled "
     "pending as_awaitable sleep* suspension child_group tuple_group endian unique_function queue "
-    "per_second memory_budget version url url_text uri turns "
+    "per_second memory_budget version url url_text uri turns give_back "
     "limits tls_info tls_options metadata random_bits secret",
     # 1: BSON, messages, and what is said of calls
     "bson* reflect* read_value message call_deadline call_options description uri_options "

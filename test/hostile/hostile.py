@@ -7,6 +7,7 @@ test/README.md says what has to hold.
 """
 import argparse
 import concurrent.futures
+import ctypes
 import importlib
 import json
 import os
@@ -15,6 +16,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 
 from behaviours import ALL, MIB
 from crowd import crowd, peer, tally
@@ -32,6 +34,7 @@ WARM_UP = 0.3
 MEASUREMENTS, LEAST = 5, 0.5  # seconds
 AGAIN = 3
 TRIES = 3
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 SLACK = 8 * MIB  # what the allocator keeps of what was freed, and the log
 # What a server needs for it to be of that kind: options of oocrpcd, and of oocrpc.
 KINDS = {"plain": set(), "short": {"first-frame-timeout"}, "login": {"users", "password-file"},
@@ -87,7 +90,7 @@ class good_clients:
             if p.returncode or err or json.loads(out)["errors"]:
                 raise failure(f"a good call failed: {out.strip()} {err.strip()}")
             reports.append(json.loads(out))
-        return {name: max(r[name] for r in reports) for name in ("p50_us", "p99_us", "p999_us")}
+        return {"p99_us": max(r["p99_us"] for r in reports)}
 
     def kill(self):
         for p in self.programs:
@@ -108,6 +111,7 @@ class attack:
             return
         try:
             os.setpgid(0, 0)
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # also where we are killed
             os.sched_setaffinity(0, processors)
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             if b.whole:
@@ -256,8 +260,15 @@ class trial:
             raise failure(f"memory grew by {seen['grown'] / MIB:.1f} MiB, {allowed / MIB:.1f} are "
                           f"allowed: {seen}")
         self.require_as_before(server, before)
-        seen["kept"] = server.memory() - memory
+        seen["kept"] = self.kept(server, memory)
         return seen
+
+    def kept(self, server, before):
+        """What it holds more than before; large buffers go back in turns of its loop."""
+        end = time.monotonic() + 1
+        while (kept := server.memory() - before) > self.slack and time.monotonic() < end:
+            time.sleep(0.02)
+        return kept
 
     def require_as_before(self, server, before):
         now = before
