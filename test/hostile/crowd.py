@@ -34,7 +34,7 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets, and leaves no TIME
 
 class tally:
     """Numbers that two processes see."""
-    names = ("opened", "refused", "closed", "sent", "received", "done")
+    names = ("opened", "answered", "refused", "closed", "sent", "received", "done")
 
     def __init__(self):
         self.memory = mmap.mmap(-1, 8 * len(self.names))
@@ -54,7 +54,7 @@ class peer:
         self.number, self.reads = number, reads
         self.socket = None
         self.out = memoryview(b"")
-        self.receiving = False
+        self.connected = self.receiving = self.answered = False
         self.mask = None
         self.turn = 0  # grows when it goes on, so that a wait that is over is known
 
@@ -84,7 +84,8 @@ class crowd:
         p.socket.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
         p.socket.bind((next(self.addresses), 0))
         p.script, p.make = script(p), script
-        p.out, p.receiving, p.connected, p.mask = memoryview(b""), False, False, None
+        p.out, p.mask = memoryview(b""), None
+        p.connected = p.receiving = p.answered = False
         self.peers[p.socket.fileno()] = p
         p.socket.connect_ex(self.address)
         self.watch(p, select.EPOLLOUT)
@@ -130,6 +131,9 @@ class crowd:
         self.tally.add("received", len(data))
         if not data:
             self.tally.add("closed")
+        elif not p.answered:
+            p.answered = True
+            self.tally.add("answered")
         if p.receiving:
             p.receiving = False
             self.go_on(p, data)
