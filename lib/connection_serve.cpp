@@ -22,7 +22,7 @@ constexpr std::int32_t unsent_of_a_turn = 32;
 // much as that many messages.
 constexpr std::size_t cost_of_cancel = 32;
 // So many are cancelled in one turn of the loop where they are late, or their connection ends.
-constexpr std::size_t cancels_of_a_turn = 2;
+constexpr std::size_t cancels_of_a_turn = 1;
 // A handler that waits takes a coroutine, a place among the others, and what it waits for.
 constexpr std::size_t cost_of_waiting = 8;
 // An error that cannot travel as it is travels with that much of its text.

@@ -93,14 +93,10 @@ void connection::on_written(std::error_code ec) {
         left_ += stream_->try_write(at_most(bytes(leaving_).subspan(left_), most_at_once));
         if (left_ < leaving_.size()) return write_rest();
     }
-    writing_ = false;
     if (state_ == state::closed) return;
-    if (ec) {
-        out_.clear(); // as it would follow on half a message
-        full_.clear();
-        full_bytes_ = 0;
-        return close(rpc_error(errc::unavailable, ec.message()));
-    }
+    // Still writing, as what would come next would follow on half a message.
+    if (ec) return close(rpc_error(errc::unavailable, ec.message()));
+    writing_ = false;
     forget_written(leaving_);
     if (!full_.empty()) {
         leaving_ = std::move(full_.front());

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
+#include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -22,10 +24,12 @@ namespace {
 // eighth, so that none shuts the others out.
 constexpr std::size_t kept_part = 8;
 
-/// What the calls from one address have, by its name; calls from nowhere are in none.
+struct turn;
+
+/// What the calls from one address have, by its name; those from nowhere have theirs by none.
 struct share {
     std::size_t running = 0;
-    std::size_t waiting = 0;
+    std::list<turn*> queue;
 };
 using shares = std::unordered_map<std::string, share>;
 using share_of = shares::value_type*;
@@ -36,6 +40,8 @@ struct turn {
     any_io_executor home;
     promise<void> comes;
     share_of whose = nullptr;
+    std::list<turn*>::iterator at;
+    std::uint64_t number = 0; // of all that have waited
     bool has_come = false;
 };
 
@@ -47,8 +53,9 @@ class room {
     bool full(std::size_t taken) const noexcept { return taken >= most_; }
     /// For everybody, whatever they have.
     bool open(std::size_t taken) const noexcept { return taken < most_ - kept(); }
+    bool few(std::size_t own) const noexcept { return own < kept(); }
     bool takes(std::size_t taken, std::size_t own) const noexcept {
-        return open(taken) || (!full(taken) && own < kept());
+        return open(taken) || (!full(taken) && few(own));
     }
 
   private:
@@ -70,7 +77,7 @@ class places {
         if (running_room_.open(running())) return true;
         std::lock_guard lock(mutex_);
         const auto at = shares_.find(address);
-        return fits_now(at == shares_.end() ? 0 : at->second.running);
+        return fits_now(at == shares_.end() ? 0 : counted(*at));
     }
     share_of enter(const std::string& address) {
         std::lock_guard lock(mutex_);
@@ -86,56 +93,92 @@ class places {
     bool join(turn& t, const std::string& address) {
         std::lock_guard lock(mutex_);
         t.whose = find(address);
-        const auto own = t.whose ? t.whose->second : share();
-        if (fits_now(own.running)) {
+        if (fits_now(counted(*t.whose))) {
             call(t);
             return true;
         }
-        if (!waiting_room_.takes(queue_.size(), own.waiting)) {
+        const auto own = address.empty() ? 0 : t.whose->second.queue.size();
+        if (!waiting_room_.takes(waiting_, own)) {
             forget_if_unused(t.whose);
             return false;
         }
-        queue_.push_back(&t);
-        if (t.whose) ++t.whose->second.waiting;
+        queue(t);
         return true;
     }
     /// Out of the queue, or out of the place.
     void quit(turn& t) {
         std::lock_guard lock(mutex_);
         if (t.has_come) return end(t.whose);
-        std::erase(queue_, &t);
-        if (t.whose) --t.whose->second.waiting;
+        unqueue(t);
         forget_if_unused(t.whose);
     }
 
   private:
+    struct came_first {
+        bool operator()(share_of a, share_of b) const noexcept {
+            return a->second.queue.front()->number < b->second.queue.front()->number;
+        }
+    };
+    /// Those whose calls wait.
+    using line = std::set<share_of, came_first>;
+
     std::size_t running() const noexcept { return running_.load(std::memory_order_relaxed); }
     bool fits_now(std::size_t own) const noexcept { return running_room_.takes(running(), own); }
-    share_of find(const std::string& address) {
-        return address.empty() ? nullptr : &*shares_.try_emplace(address).first;
+    static std::size_t counted(const shares::value_type& s) noexcept {
+        return s.first.empty() ? 0 : s.second.running;
     }
+    share_of find(const std::string& address) { return &*shares_.try_emplace(address).first; }
     void forget_if_unused(share_of whose) {
-        if (whose && whose->second.running + whose->second.waiting == 0)
+        if (whose->second.running == 0 && whose->second.queue.empty())
             shares_.erase(shares_.find(whose->first));
+    }
+    line& line_of(share_of whose) noexcept {
+        return running_room_.few(counted(*whose)) ? with_few_ : with_many_;
+    }
+    /// Changes what says in which line a share is, and where.
+    template <class F>
+    void change(share_of whose, F what) noexcept {
+        line::node_type here;
+        if (!whose->second.queue.empty()) here = line_of(whose).extract(whose);
+        what(whose->second);
+        if (!whose->second.queue.empty()) line_of(whose).insert(std::move(here));
     }
     void begin(share_of whose) noexcept {
         ++running_;
-        if (whose) ++whose->second.running;
+        change(whose, [](share& s) { ++s.running; });
     }
     void end(share_of whose) {
         --running_;
-        if (whose) --whose->second.running;
+        change(whose, [](share& s) { --s.running; });
         forget_if_unused(whose);
-        for (auto next = queue_.begin(); next != queue_.end() && !full();) {
-            auto& t = **next;
-            if (t.whose && !fits_now(t.whose->second.running)) {
-                ++next;
-                continue;
-            }
-            next = queue_.erase(next);
-            if (t.whose) --t.whose->second.waiting;
-            call(t);
+        while (auto* t = next()) {
+            unqueue(*t);
+            call(*t);
         }
+    }
+    /// Of those that may, the one that came first; null where none may.
+    turn* next() const noexcept {
+        if (full()) return nullptr;
+        auto first = with_few_.empty() ? nullptr : *with_few_.begin();
+        if (running_room_.open(running()) && !with_many_.empty())
+            first = first ? std::min(first, *with_many_.begin(), came_first()) : *with_many_.begin();
+        return first ? first->second.queue.front() : nullptr;
+    }
+    void queue(turn& t) {
+        auto& own = t.whose->second.queue;
+        t.number = next_number_++;
+        t.at = own.insert(own.end(), &t);
+        try {
+            if (own.size() == 1) line_of(t.whose).insert(t.whose);
+        } catch (...) {
+            own.pop_back();
+            throw;
+        }
+        ++waiting_;
+    }
+    void unqueue(turn& t) noexcept {
+        change(t.whose, [&](share& s) { s.queue.erase(t.at); });
+        --waiting_;
     }
     /// Its loop is there: what waits on one that goes has left before.
     void call(turn& t) {
@@ -150,7 +193,9 @@ class places {
     std::mutex mutex_;
     std::atomic<std::size_t> running_{0}; // changes under the mutex
     shares shares_;
-    std::deque<turn*> queue_;
+    line with_few_, with_many_; // running calls
+    std::size_t waiting_ = 0;
+    std::uint64_t next_number_ = 0;
 };
 
 /// A place that is left however the call ends.

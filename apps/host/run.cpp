@@ -36,18 +36,25 @@ void allow_many_files() {
 }
 
 /// What many connections held is given back to the system as each ends, and not all at once when
-/// the last of it is free, which keeps the loop for tens of milliseconds. Who sets either threshold
-/// by GLIBC_TUNABLES, or as glibc's old variables, knows better.
-void give_memory_back_early() {
+/// the last of it is free, which keeps the loop for tens of milliseconds; and what many calls held
+/// is put together as each ends, and not all at once when a larger buffer is wanted, which keeps it
+/// for milliseconds. Who sets one of these by GLIBC_TUNABLES, or as a variable, knows better.
+void free_memory_early() {
 #ifdef __GLIBC__
-    const auto set = [](const char* tunable, const char* variable) {
-        const char* all = std::getenv("GLIBC_TUNABLES");
-        return std::getenv(variable) || (all && std::strstr(all, tunable));
+    const struct {
+        const char* tunable;
+        const char* variable;
+        int parameter, value;
+    } all[] = {
+        // The buffers of large messages, each by itself.
+        {"glibc.malloc.mmap_threshold=", "MALLOC_MMAP_THRESHOLD_", M_MMAP_THRESHOLD, 256 << 10},
+        {"glibc.malloc.trim_threshold=", "MALLOC_TRIM_THRESHOLD_", M_TRIM_THRESHOLD, 2 << 20},
+        {"glibc.malloc.mxfast=", "MALLOC_MXFAST_", M_MXFAST, 0},
     };
-    if (!set("glibc.malloc.mmap_threshold=", "MALLOC_MMAP_THRESHOLD_"))
-        ::mallopt(M_MMAP_THRESHOLD, 256 << 10); // the buffers of large messages, each by itself
-    if (!set("glibc.malloc.trim_threshold=", "MALLOC_TRIM_THRESHOLD_"))
-        ::mallopt(M_TRIM_THRESHOLD, 2 << 20);
+    const char* tunables = std::getenv("GLIBC_TUNABLES");
+    for (const auto& one : all)
+        if (!std::getenv(one.variable) && !(tunables && std::strstr(tunables, one.tunable)))
+            ::mallopt(one.parameter, one.value);
 #endif
 }
 
@@ -68,7 +75,7 @@ int run(const request& what, plugins& known) {
     if (host.has("rundir")) enter_rundir(host.text("rundir"));
     if (host.has("umask")) ::umask(parse_umask(host.text("umask")));
     allow_many_files();
-    give_memory_back_early();
+    free_memory_early();
     std::signal(SIGPIPE, SIG_IGN); // as when nobody reads stdout any more
     process p(what, known, std::move(all), tell, std::move(inherited), std::move(report));
     return p.run();
