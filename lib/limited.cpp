@@ -136,8 +136,7 @@ class places {
         return running_room_.few(counted(*whose)) ? with_few_ : with_many_;
     }
     /// Changes what says in which line a share is, and where.
-    template <class F>
-    void change(share_of whose, F what) noexcept {
+    template <class F> void change(share_of whose, F what) noexcept {
         line::node_type here;
         if (!whose->second.queue.empty()) here = line_of(whose).extract(whose);
         what(whose->second);
@@ -161,7 +160,8 @@ class places {
         if (full()) return nullptr;
         auto first = with_few_.empty() ? nullptr : *with_few_.begin();
         if (running_room_.open(running()) && !with_many_.empty())
-            first = first ? std::min(first, *with_many_.begin(), came_first()) : *with_many_.begin();
+            first =
+                first ? std::min(first, *with_many_.begin(), came_first()) : *with_many_.begin();
         return first ? first->second.queue.front() : nullptr;
     }
     void queue(turn& t) {
