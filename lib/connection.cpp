@@ -14,7 +14,7 @@ namespace {
 
 // A connection that nothing happens on holds a read buffer of the least size.
 constexpr std::size_t least_read = 256;
-constexpr std::size_t most_read = 256 << 10;
+constexpr std::size_t most_read = 64 << 10;
 // More than this is read at once only by those who have just sent that much, and in turns: the
 // system copies it.
 constexpr std::size_t large_read = 32 << 10;
@@ -85,7 +85,7 @@ connection::~connection() {
         list_->remove(*this);
         for (auto* b : {&in_, &out_, &leaving_})
             detail::give_back(executor_, std::move(*b), options_.memory);
-        for (auto& b : full_) detail::give_back(executor_, std::move(b), options_.memory);
+        detail::give_back(executor_, std::move(full_), options_.memory);
     }
 }
 
@@ -193,7 +193,8 @@ void connection::process() {
     if (!read_paused_ && starved()) read_paused_ = paused_for_handlers_ = true;
     if (read_paused_ && paused_for_handlers_) arm(batch_time_ + hang_up_check);
     if (read_paused_) return;
-    if (in_.empty() && in_.capacity() > 2 * read_size_) in_.shrink(read_size_);
+    if (in_.empty() && in_.capacity() > 2 * read_size_)
+        detail::give_back(executor_, std::exchange(in_, {}), options_.memory);
     read();
 }
 

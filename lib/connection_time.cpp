@@ -4,6 +4,7 @@
 
 #include <asio/error.hpp>
 
+#include "give_back.hpp"
 #include "runner_pool.hpp"
 #include "turns.hpp"
 
@@ -256,6 +257,11 @@ void connection::close(rpc_error reason) {
 
 void connection::end(const rpc_error& reason) {
     fail_waiters(reason);
+    // The calls that are cancelled keep the connection, but not what nobody reads any more.
+    detail::give_back(executor_, std::exchange(out_, {}), options_.memory);
+    detail::give_back(executor_, std::exchange(full_, {}), options_.memory);
+    full_bytes_ = 0;
+    account();
     cancel_all_running();
     if (runners_) runners_->close();
     sessions_.clear();

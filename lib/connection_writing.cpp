@@ -4,12 +4,14 @@
 
 #include <oocrpc/connection.hpp>
 
+#include "give_back.hpp"
+
 namespace oocrpc {
 namespace {
 
 // A write buffer that has as much as this is full, since a large one takes long to move and to
 // unmap, and one that a large message has blown up is given back.
-constexpr std::size_t most_kept = 256 << 10;
+constexpr std::size_t full_at = 256 << 10;
 // What a stream is given at once. A peer that takes so much within write_timeout reads.
 constexpr std::size_t write_piece = 64 << 10;
 // What the system may copy at once of what a peer has asked for.
@@ -69,14 +71,17 @@ void connection::write_rest() {
 
 void connection::forget_written(byte_buffer& b) {
     b.clear();
-    if (b.capacity() > most_kept) b = byte_buffer();
+    if (b.capacity() > full_at) {
+        detail::give_back(executor_, std::exchange(b, {}), options_.memory);
+        account();
+    }
     replies_queued_ = std::min(replies_queued_, unsent());
 }
 
 /// What waits for a peer that does not read is many buffers, and not a large one; unless there is
 /// no memory to begin another.
 void connection::set_aside() {
-    if (out_.size() < most_kept) return;
+    if (out_.size() < full_at) return;
     try {
         out_.shrink(out_.size());
         full_.push_back({});
@@ -93,9 +98,12 @@ void connection::on_written(std::error_code ec) {
         left_ += stream_->try_write(at_most(bytes(leaving_).subspan(left_), most_at_once));
         if (left_ < leaving_.size()) return write_rest();
     }
-    if (state_ == state::closed) return;
-    // Still writing, as what would come next would follow on half a message.
-    if (ec) return close(rpc_error(errc::unavailable, ec.message()));
+    if (ec || state_ == state::closed) {
+        // Still writing, as what would come next would follow on half a message.
+        detail::give_back(executor_, std::exchange(leaving_, {}), options_.memory);
+        account();
+        return close(rpc_error(errc::unavailable, ec.message()));
+    }
     writing_ = false;
     forget_written(leaving_);
     if (!full_.empty()) {

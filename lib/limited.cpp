@@ -13,6 +13,7 @@
 #include <string>
 #include <unordered_map>
 
+#include <oocrpc/connection.hpp>
 #include <oocrpc/connection_counts.hpp>
 #include <oocrpc/context.hpp>
 #include <oocrpc/promise.hpp>
@@ -24,25 +25,25 @@ namespace {
 // eighth, so that none shuts the others out.
 constexpr std::size_t kept_part = 8;
 
-struct turn;
+struct waiter;
 
-/// What the calls from one address have, by its name; those from nowhere have theirs by none.
+/// What the calls from one address have, by its name.
 struct share {
     std::size_t running = 0;
-    std::list<turn*> queue;
+    std::list<waiter*> queue;
 };
 using shares = std::unordered_map<std::string, share>;
-using share_of = shares::value_type*;
+using share_ptr = shares::value_type*;
 
-/// A call that waits for its turn, and then has a place.
-struct turn {
-    explicit turn(any_io_executor ex) : home(std::move(ex)) {}
+/// A call that waits for a place, and then has it.
+struct waiter {
+    explicit waiter(any_io_executor ex) : home(std::move(ex)) {}
     any_io_executor home;
-    promise<void> comes;
-    share_of whose = nullptr;
-    std::list<turn*>::iterator at;
-    std::uint64_t number = 0; // of all that have waited
-    bool has_come = false;
+    promise<void> served;
+    share_ptr whose = nullptr;
+    std::list<waiter*>::iterator at;
+    std::uint64_t rank = 0; // of its arrival
+    bool has_place = false;
 };
 
 /// A number that is not reached by one address alone.
@@ -79,123 +80,124 @@ class places {
         const auto at = shares_.find(address);
         return fits_now(at == shares_.end() ? 0 : counted(*at));
     }
-    share_of enter(const std::string& address) {
+    share_ptr enter(const std::string& address) {
         std::lock_guard lock(mutex_);
         const auto whose = find(address);
         begin(whose);
         return whose;
     }
-    void leave(share_of whose) {
+    void leave(share_ptr whose) noexcept {
         std::lock_guard lock(mutex_);
         end(whose);
     }
     /// False where the queue is as long as it may be.
-    bool join(turn& t, const std::string& address) {
+    bool join(waiter& w, const std::string& address) {
         std::lock_guard lock(mutex_);
-        t.whose = find(address);
-        if (fits_now(counted(*t.whose))) {
-            call(t);
-            return true;
-        }
-        const auto own = address.empty() ? 0 : t.whose->second.queue.size();
-        if (!waiting_room_.takes(waiting_, own)) {
-            forget_if_unused(t.whose);
-            return false;
-        }
-        queue(t);
-        return true;
+        w.whose = find(address);
+        const bool joined = fits_now(counted(*w.whose)) ? serve(w) : enqueue(w);
+        if (!joined) forget_if_unused(w.whose);
+        return joined;
     }
     /// Out of the queue, or out of the place.
-    void quit(turn& t) {
+    void quit(waiter& w) noexcept {
         std::lock_guard lock(mutex_);
-        if (t.has_come) return end(t.whose);
-        unqueue(t);
-        forget_if_unused(t.whose);
+        if (w.has_place) return end(w.whose);
+        dequeue(w);
+        forget_if_unused(w.whose);
     }
 
   private:
     struct came_first {
-        bool operator()(share_of a, share_of b) const noexcept {
-            return a->second.queue.front()->number < b->second.queue.front()->number;
+        bool operator()(share_ptr a, share_ptr b) const noexcept {
+            return a->second.queue.front()->rank < b->second.queue.front()->rank;
         }
     };
     /// Those whose calls wait.
-    using line = std::set<share_of, came_first>;
+    using line = std::set<share_ptr, came_first>;
 
     std::size_t running() const noexcept { return running_.load(std::memory_order_relaxed); }
     bool fits_now(std::size_t own) const noexcept { return running_room_.takes(running(), own); }
-    static std::size_t counted(const shares::value_type& s) noexcept {
-        return s.first.empty() ? 0 : s.second.running;
+    /// Those from nowhere may be anybody's.
+    std::size_t counted(const shares::value_type& s) const noexcept {
+        return &s == &nowhere_ ? 0 : s.second.running;
     }
-    share_of find(const std::string& address) { return &*shares_.try_emplace(address).first; }
-    void forget_if_unused(share_of whose) {
-        if (whose->second.running == 0 && whose->second.queue.empty())
+    share_ptr find(const std::string& address) {
+        return address.empty() ? &nowhere_ : &*shares_.try_emplace(address).first;
+    }
+    void forget_if_unused(share_ptr whose) noexcept {
+        if (whose != &nowhere_ && whose->second.running == 0 && whose->second.queue.empty())
             shares_.erase(shares_.find(whose->first));
     }
-    line& line_of(share_of whose) noexcept {
+    line& line_of(share_ptr whose) noexcept {
         return running_room_.few(counted(*whose)) ? with_few_ : with_many_;
     }
     /// Changes what says in which line a share is, and where.
-    template <class F> void change(share_of whose, F what) noexcept {
+    template <class F> void change(share_ptr whose, F what) noexcept {
         line::node_type here;
         if (!whose->second.queue.empty()) here = line_of(whose).extract(whose);
         what(whose->second);
         if (!whose->second.queue.empty()) line_of(whose).insert(std::move(here));
     }
-    void begin(share_of whose) noexcept {
+    void begin(share_ptr whose) noexcept {
         ++running_;
         change(whose, [](share& s) { ++s.running; });
     }
-    void end(share_of whose) {
+    void end(share_ptr whose) noexcept {
         --running_;
         change(whose, [](share& s) { --s.running; });
         forget_if_unused(whose);
-        while (auto* t = next()) {
-            unqueue(*t);
-            call(*t);
-        }
+        for (auto* next = first(); next && serve(*next); next = first()) dequeue(*next);
     }
-    /// Of those that may, the one that came first; null where none may.
-    turn* next() const noexcept {
-        if (full()) return nullptr;
-        auto first = with_few_.empty() ? nullptr : *with_few_.begin();
-        if (running_room_.open(running()) && !with_many_.empty())
-            first =
-                first ? std::min(first, *with_many_.begin(), came_first()) : *with_many_.begin();
-        return first ? first->second.queue.front() : nullptr;
+    /// Of those that may have a place, the one that came first; null where none may.
+    waiter* first() const noexcept {
+        share_ptr found = nullptr;
+        if (!full() && !with_few_.empty()) found = *with_few_.begin();
+        if (running_room_.open(running()) && !with_many_.empty() &&
+            (!found || came_first()(*with_many_.begin(), found)))
+            found = *with_many_.begin();
+        return found ? found->second.queue.front() : nullptr;
     }
-    void queue(turn& t) {
-        auto& own = t.whose->second.queue;
-        t.number = next_number_++;
-        t.at = own.insert(own.end(), &t);
+    /// False where there is no room in the queue, or no memory.
+    bool enqueue(waiter& w) noexcept {
+        auto& own = w.whose->second.queue;
+        if (!waiting_room_.takes(waiting_, w.whose == &nowhere_ ? 0 : own.size())) return false;
+        w.rank = next_rank_++;
         try {
-            if (own.size() == 1) line_of(t.whose).insert(t.whose);
-        } catch (...) {
-            own.pop_back();
-            throw;
+            w.at = own.insert(own.end(), &w);
+            if (own.size() == 1) line_of(w.whose).insert(w.whose);
+        } catch (const std::bad_alloc&) {
+            if (!own.empty() && own.back() == &w) own.pop_back();
+            return false;
         }
         ++waiting_;
+        return true;
     }
-    void unqueue(turn& t) noexcept {
-        change(t.whose, [&](share& s) { s.queue.erase(t.at); });
+    void dequeue(waiter& w) noexcept {
+        change(w.whose, [&](share& s) { s.queue.erase(w.at); });
         --waiting_;
     }
-    /// Its loop is there: what waits on one that goes has left before.
-    void call(turn& t) {
-        begin(t.whose);
-        t.has_come = true;
-        asio::post(t.home, [comes = t.comes]() mutable {
-            if (!comes.fired()) comes.fire();
+    /// False where there is no memory for it: who waits does so until the next place is left. Its
+    /// loop is there: what waits on one that goes has left before.
+    bool serve(waiter& w) noexcept try {
+        asio::post(w.home, [served = w.served]() mutable {
+            if (!served.fired()) served.fire();
         });
+        w.has_place = true;
+        begin(w.whose);
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
     }
 
     const room running_room_, waiting_room_;
     std::mutex mutex_;
     std::atomic<std::size_t> running_{0}; // changes under the mutex
     shares shares_;
-    line with_few_, with_many_; // running calls
+    shares::value_type nowhere_{}; // whose calls come over no network
+    // Of those with less than the part that is kept, who may have any place, and of the others.
+    line with_few_, with_many_;
     std::size_t waiting_ = 0;
-    std::uint64_t next_number_ = 0;
+    std::uint64_t next_rank_ = 0;
 };
 
 /// A place that is left however the call ends.
@@ -211,7 +213,7 @@ class place {
 
   private:
     std::shared_ptr<places> of_;
-    share_of whose_;
+    share_ptr whose_;
 };
 
 /// The same for one that has to be waited for.
@@ -219,19 +221,19 @@ class queued_place {
   public:
     queued_place(std::shared_ptr<places> of, const any_io_executor& ex, const std::string& address)
         : of_(std::move(of)),
-          turn_(ex),
-          joined_(of_->join(turn_, address)) {}
+          own_(ex),
+          joined_(of_->join(own_, address)) {}
     queued_place(queued_place&&) = delete;
     ~queued_place() {
-        if (joined_) of_->quit(turn_);
+        if (joined_) of_->quit(own_);
     }
 
     bool joined() const noexcept { return joined_; }
-    awaitable<void> wait() { return turn_.comes.wait(); }
+    awaitable<void> wait() { return own_.served.wait(); }
 
   private:
     std::shared_ptr<places> of_;
-    turn turn_;
+    waiter own_;
     const bool joined_;
 };
 
@@ -255,6 +257,9 @@ awaitable<message> run_in(place, awaitable<message> work) {
 awaitable<message> run_in(std::unique_ptr<queued_place> own, const handler& inner, context& c,
                           message call) {
     co_await own->wait();
+    // The calls of a connection that ends are cancelled one after the other.
+    if (c.cancelled() || c.shared_connection()->last_reason())
+        throw rpc_error(errc::cancelled, "the caller is gone");
     auto outcome = inner(c, std::move(call));
     if (outcome.ready()) co_return outcome.take();
     co_return co_await outcome.wait();

@@ -14,6 +14,7 @@ namespace {
 constexpr method<int(int)> wait_for{"demo.wait", {"ms"}};
 constexpr method<void()> nothing{"demo.nothing"};
 constexpr method<std::string(int)> letters{"demo.letters", {"which"}};
+constexpr method<void()> stubborn{"demo.stubborn"};
 constexpr std::size_t many_letters = 60'000;
 
 service sleeper() {
@@ -33,6 +34,37 @@ std::shared_ptr<connection> serve(std::unique_ptr<byte_stream> bytes, const serv
     return connection::start(std::move(bytes), std::make_unique<native_codec>(),
                              std::make_shared<const handler>(s));
 }
+
+/// A stream whose n-th write fails, and that counts what is written after it.
+class breaking_stream final : public byte_stream {
+  public:
+    breaking_stream(std::unique_ptr<byte_stream> inner, int n, int& after)
+        : inner_(std::move(inner)),
+          left_(n),
+          after_(after) {}
+    void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {
+        inner_->read_some(into, std::move(user));
+    }
+    std::size_t try_write(bytes) noexcept override {
+        if (left_ <= 0) ++after_;
+        return 0;
+    }
+    void write(bytes from, std::shared_ptr<stream_user> user) override {
+        if (--left_ > 0) return inner_->write(from, std::move(user));
+        if (left_ < 0) ++after_;
+        asio::post(inner_->get_executor(),
+                   [user = std::move(user)] { user->on_written(asio::error::connection_reset); });
+    }
+    void shutdown_send() noexcept override { inner_->shutdown_send(); }
+    void close() noexcept override { inner_->close(); }
+    std::string peer_address() const override { return inner_->peer_address(); }
+    any_io_executor get_executor() override { return inner_->get_executor(); }
+
+  private:
+    std::unique_ptr<byte_stream> inner_;
+    int left_;
+    int& after_;
+};
 
 std::size_t count(const std::string& text, std::string_view what) {
     std::size_t n = 0;
@@ -118,6 +150,49 @@ TEST_CASE(
         base.stream().close();
         callee.reset();
         co_await sleep_for(1ms);
+        CHECK(options.memory->used() == 0);
+    });
+}
+
+TEST_CASE("after a write that failed nothing is written, and nothing is kept for it") {
+    test::run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        auto [here, there] = make_stream_pair(ex, ex);
+        int after_failure = 0;
+        auto breaking = std::make_unique<breaking_stream>(std::move(there), 8, after_failure);
+        connection_options options;
+        options.memory = std::make_shared<memory_budget>(100 << 20);
+        int cancelled = 0;
+        service demo = sleeper();
+        demo.on(stubborn, [&cancelled]() -> awaitable<void> {
+            try {
+                co_await sleep_for(1h);
+            } catch (const rpc_error&) {
+                ++cancelled;
+            }
+            (co_await this_coro::cancellation_state).clear();
+            co_await sleep_for(50ms);
+        });
+        auto callee = connection::start(std::move(breaking), std::make_unique<native_codec>(),
+                                        std::make_shared<const handler>(demo), options);
+        byte_peer base(std::move(here));
+        std::string all =
+            test::frame(R"({"call": {"funcname": "demo.stubborn", "arguments": []}, "id": 1})");
+        for (int i = 0; i < 60; ++i)
+            all += test::frame(R"({"call": {"funcname": "demo.letters", "arguments": [)" +
+                               std::to_string(i) + R"(]}, "id": )" + std::to_string(i + 2) + "}");
+        co_await base.write(all);
+        co_await sleep_for(10ms);
+        CHECK(options.memory->used() > 3 << 20);
+        std::string answers;
+        while (!callee->closed()) answers += co_await base.read();
+        co_await sleep_for(10ms);
+        CHECK(cancelled == 1);
+        CHECK(callee->running() == 1); // and keeps the connection
+        CHECK(options.memory->used() < 1 << 20);
+        CHECK(after_failure == 0);
+        callee.reset();
+        co_await sleep_for(100ms);
         CHECK(options.memory->used() == 0);
     });
 }

@@ -20,6 +20,43 @@ service table() {
     return s;
 }
 
+connection_options from(std::string address) {
+    auto who = std::make_shared<peer_info>();
+    who->address = std::move(address);
+    connection_options options;
+    options.on_behalf_of = std::move(who);
+    return options;
+}
+
+/// Calls of `slow` from several addresses, and what they were answered, in the order of their ends.
+struct callers {
+    callers(any_io_executor ex, handler shared)
+        : ex(ex),
+          first(ex, nullptr, shared, {}, from("10.0.0.1:1")),
+          second(ex, nullptr, shared, {}, from("10.0.0.2:1")),
+          third(ex, nullptr, shared, {}, from("10.0.0.3:1")) {}
+
+    spawned& call(linked& on, std::string name, int ms) {
+        auto one = [](std::vector<std::string>& into, std::shared_ptr<connection> on,
+                      std::string name, int ms) -> awaitable<void> {
+            json span = json::array({ms});
+            const auto got = co_await outcome(peer(on), "slow", std::move(span));
+            into.push_back(name + " " + got.substr(0, got.find(':')));
+        };
+        return all.emplace_back(ex, one(ended, on.a, std::move(name), ms));
+    }
+    awaitable<void> close() {
+        co_await first.close();
+        co_await second.close();
+        co_await third.close();
+    }
+
+    any_io_executor ex;
+    linked first, second, third;
+    std::vector<std::string> ended;
+    std::deque<spawned> all;
+};
+
 } // namespace
 
 TEST_SUITE("layers") {
@@ -171,13 +208,6 @@ TEST_CASE("the last eighth of places and queue is for addresses that have less t
     run([]() -> awaitable<void> {
         const auto ex = co_await this_coro::executor;
         const handler shared = limited(table(), 16, 8);
-        const auto from = [](std::string address) {
-            auto who = std::make_shared<peer_info>();
-            who->address = std::move(address);
-            connection_options options;
-            options.on_behalf_of = std::move(who);
-            return options;
-        };
         linked greedy(ex, nullptr, shared, {}, from("10.0.0.1:1"));
         linked again(ex, nullptr, shared, {}, from("10.0.0.1:2"));
         linked other(ex, nullptr, shared, {}, from("10.0.0.2:1"));
@@ -212,6 +242,95 @@ TEST_CASE("the last eighth of places and queue is for addresses that have less t
         co_await again.close();
         co_await other.close();
     });
+}
+
+TEST_CASE("calls from several addresses wait in the order in which they came, whoever leaves") {
+    for (const bool first_leaves : {true, false}) {
+        run([first_leaves]() -> awaitable<void> {
+            callers c(co_await this_coro::executor, limited(table(), 1, 8));
+            c.call(c.third, "running", 20);
+            co_await settle();
+            auto& a1 = c.call(c.first, "a1", 10);
+            co_await settle();
+            c.call(c.second, "b1", 10);
+            co_await settle();
+            auto& a2 = c.call(c.first, "a2", 10);
+            co_await settle();
+            (first_leaves ? a1 : a2).cancel();
+            co_await sleep_for(100ms);
+            const std::string left = first_leaves ? "a1" : "a2";
+            std::vector<std::string> right{left + " cancelled", "running 20", "a1 10", "b1 10",
+                                           "a2 10"};
+            std::erase(right, left + " 10");
+            CHECK(c.ended == right);
+            co_await c.close();
+        });
+    }
+}
+
+TEST_CASE("an address that has less than an eighth again goes before those that came before it") {
+    run([]() -> awaitable<void> {
+        callers c(co_await this_coro::executor, limited(table(), 16, 16)); // 2 are kept
+        c.call(c.first, "a", 10);
+        for (int i = 0; i < 13; ++i) c.call(c.first, "a", 100);
+        co_await settle();
+        c.call(c.second, "b", 30);
+        c.call(c.second, "b", 100);
+        co_await settle();
+        c.call(c.first, "late a", 5);
+        co_await settle();
+        c.call(c.second, "late b", 5);
+        co_await sleep_for(29ms);
+        // 15 run: the place that is left is neither for who has 13 nor for who has 2.
+        CHECK(c.ended == std::vector<std::string>{"a 10"});
+        co_await sleep_for(7ms);
+        CHECK(c.ended == std::vector<std::string>{"a 10", "b 30", "late b 5"});
+        co_await sleep_for(100ms);
+        REQUIRE(c.ended.size() == 18);
+        CHECK(std::ranges::count(c.ended, "late a 5") == 1);
+        co_await c.close();
+    });
+}
+
+TEST_CASE("calls that come over no network may have every place, and all of the queue") {
+    run([]() -> awaitable<void> {
+        const auto ex = co_await this_coro::executor;
+        callers c(ex, nullptr);
+        linked nowhere(ex, nullptr, limited(table(), 8, 8));
+        for (int i = 0; i < 17; ++i) c.call(nowhere, "call", 10);
+        co_await sleep_for(100ms);
+        REQUIRE(c.ended.size() == 17);
+        CHECK(c.ended.front() == "call overloaded");
+        CHECK(std::ranges::count(c.ended, "call 10") == 16);
+        co_await nowhere.close();
+        co_await c.close();
+    });
+}
+
+TEST_CASE("a call that waits is not begun once its connection ends, and others have its place") {
+    for (const bool both_ends : {true, false}) {
+        run([both_ends]() -> awaitable<void> {
+            int begun = 0;
+            auto counted = [&begun, inner = handler(table())](context& c, message&& m) {
+                ++begun;
+                return inner(c, std::move(m));
+            };
+            callers c(co_await this_coro::executor, limited(counted, 1, 8));
+            c.call(c.first, "running", 1'000);
+            for (int i = 0; i < 5; ++i) c.call(c.second, "waiting", 1'000);
+            co_await sleep_for(1ms);
+            CHECK(begun == 1);
+            // Either its peer hangs up, or it is ended here.
+            for (auto* one : {&c.first, &c.second})
+                (both_ends ? one->b : one->a)->close(rpc_error(errc::unavailable, "over"));
+            co_await sleep_for(10ms);
+            CHECK(begun == 1);
+            c.call(c.third, "later", 5);
+            co_await sleep_for(10ms);
+            CHECK(c.ended.back() == "later 5");
+            co_await c.close();
+        });
+    }
 }
 
 TEST_CASE(

@@ -39,7 +39,7 @@ void allow_many_files() {
 /// the last of it is free, which keeps the loop for tens of milliseconds; and what many calls held
 /// is put together as each ends, and not all at once when a larger buffer is wanted, which keeps it
 /// for milliseconds. Who sets one of these by GLIBC_TUNABLES, or as a variable, knows better.
-void free_memory_early() {
+void tune_malloc() {
 #ifdef __GLIBC__
     const struct {
         const char* tunable;
@@ -49,11 +49,12 @@ void free_memory_early() {
         // The buffers of large messages, each by itself.
         {"glibc.malloc.mmap_threshold=", "MALLOC_MMAP_THRESHOLD_", M_MMAP_THRESHOLD, 256 << 10},
         {"glibc.malloc.trim_threshold=", "MALLOC_TRIM_THRESHOLD_", M_TRIM_THRESHOLD, 2 << 20},
-        {"glibc.malloc.mxfast=", "MALLOC_MXFAST_", M_MXFAST, 0},
+        {"glibc.malloc.mxfast=", nullptr, M_MXFAST, 0},
     };
     const char* tunables = std::getenv("GLIBC_TUNABLES");
     for (const auto& one : all)
-        if (!std::getenv(one.variable) && !(tunables && std::strstr(tunables, one.tunable)))
+        if (!(one.variable && std::getenv(one.variable)) &&
+            !(tunables && std::strstr(tunables, one.tunable)))
             ::mallopt(one.parameter, one.value);
 #endif
 }
@@ -75,7 +76,7 @@ int run(const request& what, plugins& known) {
     if (host.has("rundir")) enter_rundir(host.text("rundir"));
     if (host.has("umask")) ::umask(parse_umask(host.text("umask")));
     allow_many_files();
-    free_memory_early();
+    tune_malloc();
     std::signal(SIGPIPE, SIG_IGN); // as when nobody reads stdout any more
     process p(what, known, std::move(all), tell, std::move(inherited), std::move(report));
     return p.run();
