@@ -193,8 +193,7 @@ void connection::process() {
     if (!read_paused_ && starved()) read_paused_ = paused_for_handlers_ = true;
     if (read_paused_ && paused_for_handlers_) arm(batch_time_ + hang_up_check);
     if (read_paused_) return;
-    if (in_.empty() && in_.capacity() > 2 * read_size_)
-        detail::give_back(executor_, std::exchange(in_, {}), options_.memory);
+    if (in_.empty() && in_.capacity() > 2 * read_size_) in_.shrink(read_size_);
     read();
 }
 

@@ -257,11 +257,13 @@ void connection::close(rpc_error reason) {
 
 void connection::end(const rpc_error& reason) {
     fail_waiters(reason);
-    // The calls that are cancelled keep the connection, but not what nobody reads any more.
-    detail::give_back(executor_, std::exchange(out_, {}), options_.memory);
-    detail::give_back(executor_, std::exchange(full_, {}), options_.memory);
+    // The calls that are cancelled keep the connection, but not the answers that nobody reads.
+    auto next = std::exchange(out_, {});
+    auto before = std::exchange(full_, {});
     full_bytes_ = 0;
     account();
+    detail::give_back(executor_, std::move(next), options_.memory);
+    detail::give_back(executor_, std::move(before), options_.memory);
     cancel_all_running();
     if (runners_) runners_->close();
     sessions_.clear();

@@ -71,10 +71,7 @@ void connection::write_rest() {
 
 void connection::forget_written(byte_buffer& b) {
     b.clear();
-    if (b.capacity() > full_at) {
-        detail::give_back(executor_, std::exchange(b, {}), options_.memory);
-        account();
-    }
+    if (b.capacity() > full_at) b = byte_buffer(); // at once: others follow as fast
     replies_queued_ = std::min(replies_queued_, unsent());
 }
 
@@ -100,8 +97,9 @@ void connection::on_written(std::error_code ec) {
     }
     if (ec || state_ == state::closed) {
         // Still writing, as what would come next would follow on half a message.
-        detail::give_back(executor_, std::exchange(leaving_, {}), options_.memory);
+        auto lost = std::exchange(leaving_, {});
         account();
+        detail::give_back(executor_, std::move(lost), options_.memory);
         return close(rpc_error(errc::unavailable, ec.message()));
     }
     writing_ = false;

@@ -66,8 +66,8 @@ class room {
 
 /// The places of the calls that run, and the queue for them. Thread-safe.
 ///
-/// Nobody waits who may have a place that is free: one that is left goes to the first of the queue
-/// that may.
+/// Nobody waits who may have a place that is free, but for want of memory: one that is left goes to
+/// the first of the queue that may.
 class places {
   public:
     places(std::size_t most, std::size_t longest) : running_room_(most), waiting_room_(longest) {}
@@ -258,7 +258,7 @@ awaitable<message> run_in(std::unique_ptr<queued_place> own, const handler& inne
                           message call) {
     co_await own->wait();
     // The calls of a connection that ends are cancelled one after the other.
-    if (c.cancelled() || c.shared_connection()->last_reason())
+    if (c.cancelled() || c.shared_connection()->closed())
         throw rpc_error(errc::cancelled, "the caller is gone");
     auto outcome = inner(c, std::move(call));
     if (outcome.ready()) co_return outcome.take();
