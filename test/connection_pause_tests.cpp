@@ -1,4 +1,5 @@
 #include "support/link.hpp"
+#include "support/passing_stream.hpp"
 #include "support/run.hpp"
 #include "support/scripted_peer.hpp"
 #include "support/spawned.hpp"
@@ -36,32 +37,23 @@ std::shared_ptr<connection> serve(std::unique_ptr<byte_stream> bytes, const serv
 }
 
 /// A stream whose n-th write fails, and that counts what is written after it.
-class breaking_stream final : public byte_stream {
+class breaking_stream final : public test::passing_stream {
   public:
     breaking_stream(std::unique_ptr<byte_stream> inner, int n, int& after)
-        : inner_(std::move(inner)),
+        : passing_stream(std::move(inner)),
           left_(n),
           after_(after) {}
-    void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {
-        inner_->read_some(into, std::move(user));
-    }
     std::size_t try_write(bytes) noexcept override {
         if (left_ <= 0) ++after_;
         return 0;
     }
     void write(bytes from, std::shared_ptr<stream_user> user) override {
-        if (--left_ > 0) return inner_->write(from, std::move(user));
+        if (--left_ > 0) return passing_stream::write(from, std::move(user));
         if (left_ < 0) ++after_;
-        asio::post(inner_->get_executor(),
-                   [user = std::move(user)] { user->on_written(asio::error::connection_reset); });
+        fail_write(std::move(user));
     }
-    void shutdown_send() noexcept override { inner_->shutdown_send(); }
-    void close() noexcept override { inner_->close(); }
-    std::string peer_address() const override { return inner_->peer_address(); }
-    any_io_executor get_executor() override { return inner_->get_executor(); }
 
   private:
-    std::unique_ptr<byte_stream> inner_;
     int left_;
     int& after_;
 };

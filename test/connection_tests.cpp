@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "support/passing_stream.hpp"
 #include "support/wire.hpp"
 
 #include <oocrpc/service.hpp>
@@ -32,28 +33,21 @@ awaitable<int> sleep_and_tell(seen& l, int ms) {
 }
 
 /// A stream that fails the n-th of its operations, counted from 1.
-class failing_stream final : public byte_stream {
+class failing_stream final : public passing_stream {
   public:
     failing_stream(std::unique_ptr<byte_stream> inner, int n)
-        : inner_(std::move(inner)),
+        : passing_stream(std::move(inner)),
           left_(n) {}
     void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {
-        if (--left_ != 0) return inner_->read_some(into, std::move(user));
-        asio::post(inner_->get_executor(),
-                   [user = std::move(user)] { user->on_read(asio::error::connection_reset, 0); });
+        if (--left_ != 0) return passing_stream::read_some(into, std::move(user));
+        fail_read(std::move(user));
     }
     void write(bytes from, std::shared_ptr<stream_user> user) override {
-        if (--left_ != 0) return inner_->write(from, std::move(user));
-        asio::post(inner_->get_executor(),
-                   [user = std::move(user)] { user->on_written(asio::error::connection_reset); });
+        if (--left_ != 0) return passing_stream::write(from, std::move(user));
+        fail_write(std::move(user));
     }
-    void shutdown_send() noexcept override { inner_->shutdown_send(); }
-    void close() noexcept override { inner_->close(); }
-    std::string peer_address() const override { return inner_->peer_address(); }
-    any_io_executor get_executor() override { return inner_->get_executor(); }
 
   private:
-    std::unique_ptr<byte_stream> inner_;
     int left_;
 };
 

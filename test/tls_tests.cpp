@@ -1,3 +1,4 @@
+#include "support/passing_stream.hpp"
 #include "support/run.hpp"
 #include "support/tls_peers.hpp"
 
@@ -352,30 +353,24 @@ TEST_CASE("a peer that renegotiates is refused that") {
 }
 
 /// A stream that takes no more of what is written once it is told so.
-class reluctant final : public byte_stream {
+class reluctant final : public passing_stream {
   public:
-    explicit reluctant(std::unique_ptr<byte_stream> s) : inner_(std::move(s)) {}
-    void read_some(asio::mutable_buffer into, std::shared_ptr<stream_user> user) override {
-        inner_->read_some(into, std::move(user));
-    }
+    using passing_stream::passing_stream;
     void write(bytes from, std::shared_ptr<stream_user> user) override {
-        if (!stuck) return inner_->write(from, std::move(user));
+        if (!stuck) return passing_stream::write(from, std::move(user));
         waiting_ = std::move(user);
     }
-    void shutdown_send() noexcept override { inner_->shutdown_send(); }
     void close() noexcept override {
-        inner_->close();
+        passing_stream::close();
         if (!waiting_) return;
         asio::post(get_executor(), [user = std::exchange(waiting_, nullptr)] {
             user->on_written(asio::error::operation_aborted);
         });
     }
     std::string peer_address() const override { return "reluctant"; }
-    any_io_executor get_executor() override { return inner_->get_executor(); }
     bool stuck = false;
 
   private:
-    std::unique_ptr<byte_stream> inner_;
     std::shared_ptr<stream_user> waiting_;
 };
 
